@@ -1,0 +1,392 @@
+"""What the command line (and any other front) may ask of an engine, and the values it answers with.
+
+Both sides of the local engine's HTTP API are made from this protocol: a method added here is callable through the client as
+soon as the service implements it. Every method may raise a `CopilotError`; values are immutable.
+Times are seconds since the epoch (UTC); durations are seconds. JSON keys are the camelCase of the field names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from copilot.release.description import ReleaseDescription
+from copilot.release.plan import Plan
+
+ActionStatus = Literal["Pending", "InProgress", "Succeeded", "Failed", "Abandoned"]
+StageStatus = Literal["Pending", "InProgress", "Succeeded", "Failed", "Stopped", "Skipped"]
+ExecutionStatus = Literal["InProgress", "Succeeded", "Failed", "Stopping", "Stopped", "Superseded"]
+DeploymentStatus = Literal["InProgress", "Succeeded", "Failed"]
+
+
+class Value(BaseModel):
+    """Base of every value an engine answers with."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class Application(Value):
+    """An application. ``engine`` is ``local`` or ``aws``."""
+
+    name: str
+    engine: str
+    created_at: float
+
+
+class Environment(Value):
+    """An environment and where its front door answers. ``runtime`` is ``host`` or ``docker``."""
+
+    app: str
+    name: str
+    runtime: str
+    port: int
+    url: str
+    created_at: float
+
+
+class Workload(Value):
+    """A workload known to an application (``type`` is the manifest's)."""
+
+    app: str
+    name: str
+    type: str
+
+
+class Task(Value):
+    """One running copy of a release. ``status``: Starting, Healthy, Unhealthy, Stopping or Dead."""
+
+    id: str
+    release: int
+    status: str
+    port: int | None
+    pid: int | None
+    started_at: float
+    restarts: int
+    last_exit: str | None = None
+
+
+class ServiceState(Value):
+    """A service in one environment: its current release and its tasks. ``release`` is None if it was never deployed there."""
+
+    environment: str
+    url: str | None
+    release: int | None
+    image: str | None
+    revision: str | None
+    desired_count: int
+    deployed_at: float | None
+    tasks: tuple[Task, ...] = ()
+
+
+class ServiceDetail(Value):
+    """A service in all environments of its application."""
+
+    app: str
+    name: str
+    type: str
+    environments: tuple[ServiceState, ...]
+
+
+class Deployment(Value):
+    """A deployment asked for directly, without a pipeline. ``error`` is set when it failed."""
+
+    id: str
+    app: str
+    environment: str
+    workload: str
+    status: DeploymentStatus
+    error: str | None = None
+    details: tuple[str, ...] = ()
+    url: str | None = None
+
+
+class PipelineDefinition(Value):
+    """What `pipeline update` hands over: the structure, read from the working tree.
+
+    Attributes:
+        manifest: Path of the manifest relative to the repository's root, for messages.
+        repository: What git fetches: a URL without credentials, or an absolute path on this disk.
+    """
+
+    app: str
+    name: str
+    repository: str
+    branch: str
+    manifest: str
+    plan: Plan
+
+
+class PipelineChange(Value):
+    """What `put_pipeline` did. ``previous`` is the plan it replaced."""
+
+    change: Literal["created", "updated", "unchanged"]
+    trigger: str
+    previous: Plan | None = None
+
+
+class PipelineSummary(Value):
+    """One line of `pipeline ls`."""
+
+    name: str
+    pipeline_name: str
+    app: str
+    region: str
+    account_id: str
+    repository: str
+    branch: str
+    updated_at: float
+    latest: ExecutionSummary | None = None
+
+
+class PipelineDetail(Value):
+    """A pipeline's structure. ``trigger`` says in words how a push is noticed."""
+
+    definition: PipelineDefinition
+    region: str
+    account_id: str
+    trigger: str
+    created_at: float
+    updated_at: float
+    disabled_stages: Mapping[str, str] = {}
+
+
+class Revision(Value):
+    """The commit an execution releases."""
+
+    id: str
+    summary: str
+    author: str
+    committed_at: float
+
+
+class ExecutionSummary(Value):
+    """One line of an execution list. ``number`` counts from 1 in its pipeline; ``trigger`` says what started it."""
+
+    number: int
+    status: ExecutionStatus
+    trigger: str
+    revision: Revision | None
+    started_at: float
+    ended_at: float | None
+    rollback_of: str | None = None
+
+
+class ActionState(Value):
+    """An action of an execution.
+
+    Attributes:
+        run_order: As in the plan.
+        attempt: Counts from 1; a retry makes a new one.
+        summary: One line: what came out of it, or why it failed.
+        details: When it failed: the tail of what it printed.
+        url: Where a person can look at the result, or None.
+        expires_at: For an approval that waits: when it lapses.
+    """
+
+    name: str
+    kind: str
+    run_order: int
+    status: ActionStatus
+    attempt: int
+    started_at: float | None
+    ended_at: float | None
+    summary: str = ""
+    details: tuple[str, ...] = ()
+    url: str | None = None
+    expires_at: float | None = None
+
+
+class StageState(Value):
+    """A stage of an execution. ``transition_enabled`` and ``disabled_reason`` are the pipeline's: may executions enter?"""
+
+    stage_name: str
+    environment: str | None
+    status: StageStatus
+    actions: tuple[ActionState, ...]
+    transition_enabled: bool = True
+    disabled_reason: str | None = None
+
+
+class ExecutionDetail(Value):
+    """An execution with all its stages."""
+
+    app: str
+    pipeline_name: str
+    summary: ExecutionSummary
+    stages: tuple[StageState, ...]
+    updated_at: float
+
+
+class WorkloadPromotion(Value):
+    """What an approval changes for one workload: image digests and changed settings as ``(setting, before, after)``."""
+
+    workload: str
+    image_before: str | None
+    image_after: str
+    settings: tuple[tuple[str, str, str], ...] = ()
+
+
+class Promotion(Value):
+    """What a waiting approval would release to its environment."""
+
+    app: str
+    pipeline_name: str
+    execution: int
+    stage: str
+    action: str
+    environment: str
+    waiting_since: float
+    expires_at: float
+    revision_before: Revision | None
+    revision_after: Revision | None
+    commits: tuple[Revision, ...]
+    workloads: tuple[WorkloadPromotion, ...]
+    tested_in: str | None = None
+    tested_at: float | None = None
+
+
+class LogChunk(Value):
+    """Part of a log from a byte offset. ``finished``: nothing will be added after ``next_offset``."""
+
+    text: str
+    next_offset: int
+    finished: bool
+
+
+class Engine(Protocol):
+    """An engine: where applications live and their pipelines run."""
+
+    def create_application(self, name: str) -> Application:
+        """Raises ConflictError if it exists."""
+        ...
+
+    def applications(self) -> list[Application]:
+        """All of them, by name."""
+        ...
+
+    def application(self, name: str) -> Application:
+        """Raises NotFoundError."""
+        ...
+
+    def delete_application(self, name: str) -> None:
+        """Delete it with its pipelines, services and environments; running tasks are stopped. Raises NotFoundError."""
+        ...
+
+    def create_environment(self, app: str, name: str, runtime: str | None = None, port: int | None = None) -> Environment:
+        """Runtime and port None: chosen here. Raises ConflictError if it exists or the port is taken."""
+        ...
+
+    def environments(self, app: str) -> list[Environment]:
+        """In the order they were created."""
+        ...
+
+    def environment(self, app: str, name: str) -> Environment:
+        """Raises NotFoundError."""
+        ...
+
+    def delete_environment(self, app: str, name: str) -> None:
+        """Stop its tasks and forget it. Raises ConflictError while a pipeline deploys to it."""
+        ...
+
+    def register_workload(self, app: str, name: str, type: str) -> Workload:  # noqa: A002 - the manifest's own word
+        """Idempotent for the same type; raises ConflictError for another."""
+        ...
+
+    def workloads(self, app: str) -> list[Workload]:
+        """By name."""
+        ...
+
+    def delete_workload(self, app: str, name: str, environment: str | None = None) -> None:
+        """Stop and remove it from one environment, or from all and forget it. Raises NotFoundError."""
+        ...
+
+    def service(self, app: str, name: str) -> ServiceDetail:
+        """Raises NotFoundError."""
+        ...
+
+    def put_secret(self, name: str, value: str, overwrite: bool = False) -> None:
+        """Keep a secret. Raises ConflictError if it exists and overwrite is false."""
+        ...
+
+    def secrets(self, prefix: str = "") -> list[str]:
+        """Names only."""
+        ...
+
+    def delete_secret(self, name: str) -> None:
+        """Raises NotFoundError."""
+        ...
+
+    def start_deployment(self, description: ReleaseDescription) -> Deployment:
+        """Begin deploying a release directly; the answer is in progress. Its log is ``deployment_log``."""
+        ...
+
+    def deployment(self, id: str) -> Deployment:  # noqa: A002 - what it is
+        """Raises NotFoundError."""
+        ...
+
+    def deployment_log(self, id: str, offset: int = 0) -> LogChunk:  # noqa: A002 - what it is
+        """What the deployment printed from a byte offset."""
+        ...
+
+    def put_pipeline(self, definition: PipelineDefinition) -> PipelineChange:
+        """Create or update. The repository is fetched first: raises RepositoryError if that fails, and nothing is changed."""
+        ...
+
+    def pipelines(self, app: str) -> list[PipelineSummary]:
+        """By name."""
+        ...
+
+    def pipeline(self, app: str, name: str) -> PipelineDetail:
+        """Raises NotFoundError."""
+        ...
+
+    def delete_pipeline(self, app: str, name: str, delete_secret: bool = False) -> None:
+        """Remove the pipeline, its hook and its history; what it deployed stays. Raises ConflictError while an execution runs."""
+        ...
+
+    def start_execution(self, app: str, name: str, revision: str | None = None, trigger: str = "run") -> ExecutionSummary:
+        """Start an execution of the branch's head, or of a commit of the repository."""
+        ...
+
+    def executions(self, app: str, name: str, limit: int = 20) -> list[ExecutionSummary]:
+        """Newest first."""
+        ...
+
+    def execution(self, app: str, name: str, number: int | None = None) -> ExecutionDetail:
+        """None: the newest. Raises NotFoundError."""
+        ...
+
+    def log(
+        self, app: str, name: str, number: int, stage: str, action: str, attempt: int | None = None, offset: int = 0
+    ) -> LogChunk:
+        """An action's log from a byte offset; attempt None: the newest."""
+        ...
+
+    def promotions(self, app: str, name: str) -> list[Promotion]:
+        """The approvals that wait, oldest first."""
+        ...
+
+    def decide(
+        self, app: str, name: str, number: int, action: str, approve: bool, approver: str, comment: str = ""
+    ) -> ExecutionSummary:
+        """Approve or reject. Raises ConflictError when that approval does not wait any more."""
+        ...
+
+    def retry(self, app: str, name: str, number: int, mode: Literal["failed", "all"] = "failed") -> ExecutionSummary:
+        """Retry the failed stage of an execution. Raises ConflictError when a newer execution has entered the stage."""
+        ...
+
+    def stop(self, app: str, name: str, number: int, abandon: bool = False, reason: str = "") -> ExecutionSummary:
+        """Stop an execution: after its in-progress actions, or abandoning them."""
+        ...
+
+    def rollback(self, app: str, name: str, stage: str, to: int | None = None) -> ExecutionSummary:
+        """Deploy again what an earlier execution deployed in a stage; None: the last but one to pass it."""
+        ...
+
+    def set_transition(self, app: str, name: str, stage: str, enabled: bool, reason: str = "") -> None:
+        """Allow or forbid executions to enter a stage."""
+        ...

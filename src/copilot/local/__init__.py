@@ -1,0 +1,1 @@
+"""The engine for one machine: a server process on loopback, its state in one SQLite database."""
