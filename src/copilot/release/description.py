@@ -13,7 +13,7 @@ WorkloadType = Literal["Load Balanced Web Service", "Backend Service"]
 class HealthCheck:
     """When a task counts as healthy, asked over HTTP. All times are in seconds.
 
-    Defaults are AWS Copilot's for ``http.healthcheck``, but ``interval``: a task is asked every ``interval`` seconds once it runs,
+    Defaults are AWS Copilot's for ``http.healthcheck``. Once it runs, a task is asked every ``interval`` seconds,
     and much more often while a deployment waits for it.
     """
 
