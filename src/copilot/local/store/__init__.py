@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from copilot.local.store.catalog import Catalog
 from copilot.local.store.database import Database
 from copilot.local.store.releases import Releases
 
@@ -16,6 +17,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.transaction = database.transaction
+        self.catalog = Catalog(database)
         self.releases = Releases(database)
 
     @classmethod
