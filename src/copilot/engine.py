@@ -14,11 +14,9 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from copilot.release.description import ReleaseDescription
+from copilot.release.execution import ActionStatus, ExecutionStatus, RetryMode, StageStatus
 from copilot.release.plan import Plan
 
-ActionStatus = Literal["Pending", "InProgress", "Succeeded", "Failed", "Abandoned"]
-StageStatus = Literal["Pending", "InProgress", "Succeeded", "Failed", "Stopped", "Skipped"]
-ExecutionStatus = Literal["InProgress", "Succeeded", "Failed", "Stopping", "Stopped", "Superseded"]
 DeploymentStatus = Literal["InProgress", "Succeeded", "Failed"]
 
 
@@ -375,7 +373,7 @@ class Engine(Protocol):
         """Approve or reject. Raises ConflictError when that approval does not wait any more."""
         ...
 
-    def retry(self, app: str, name: str, number: int, mode: Literal["failed", "all"] = "failed") -> ExecutionSummary:
+    def retry(self, app: str, name: str, number: int, mode: RetryMode = "failed") -> ExecutionSummary:
         """Retry the failed stage of an execution. Raises ConflictError when a newer execution has entered the stage."""
         ...
 

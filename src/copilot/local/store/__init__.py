@@ -6,6 +6,7 @@ from pathlib import Path
 
 from copilot.local.store.catalog import Catalog
 from copilot.local.store.database import Database
+from copilot.local.store.executions import Executions
 from copilot.local.store.releases import Releases
 
 __all__ = ["Store"]
@@ -18,6 +19,7 @@ class Store:
         self._database = database
         self.transaction = database.transaction
         self.catalog = Catalog(database)
+        self.executions = Executions(database)
         self.releases = Releases(database)
 
     @classmethod

@@ -127,7 +127,7 @@ class Catalog:
 
     def put_pipeline(self, definition: PipelineDefinition, trigger: str) -> None:
         """Create or replace a pipeline's definition."""
-        values = {
+        values: dict[str, str | float] = {
             "app": definition.app,
             "name": definition.name,
             "definition": definition.model_dump_json(by_alias=True),

@@ -1,0 +1,60 @@
+"""What the scheduler and the workers that carry out actions say to each other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from copilot.engine import Revision
+from copilot.release.plan import Action, Plan
+
+
+@dataclass(frozen=True)
+class ActionResult:
+    """How an action ended.
+
+    Attributes:
+        summary: One line: what came out of it, or the first cause of its failure.
+        details: When it failed: the tail of what it printed.
+        url: Where a person can look at the result.
+        artifacts: Digests of the output artifacts by name.
+        revision: What a source action found.
+    """
+
+    succeeded: bool
+    summary: str = ""
+    details: tuple[str, ...] = ()
+    url: str | None = None
+    artifacts: Mapping[str, str] = field(default_factory=dict)
+    revision: Revision | None = None
+
+
+@dataclass(frozen=True)
+class ActionContext:
+    """One attempt of an action, with all that a worker needs.
+
+    Attributes:
+        attempt: Id of the attempt, unique in the store; names its files.
+        execution: The execution's number in its pipeline.
+        reruns: How often this attempt was started again because a killed server lost it.
+        resumed: Whether a server before this one had started the attempt.
+        artifacts: Digests of the artifacts that earlier actions put out, by name.
+        cancelled: Set when the action is abandoned.
+    """
+
+    attempt: int
+    app: str
+    pipeline: str
+    execution: int
+    repository: str
+    plan: Plan
+    stage: str
+    action: Action
+    reruns: int
+    resumed: bool
+    revision: Revision | None
+    artifacts: Mapping[str, str]
+    log: Path
+    cancelled: threading.Event
