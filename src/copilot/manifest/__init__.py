@@ -1,0 +1,1 @@
+"""The files people write: their models, their loader and their JSON Schemas."""

@@ -1,0 +1,148 @@
+"""The pipeline manifest: where a push goes, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from copilot.manifest.faults import Fault
+from copilot.manifest.scalars import ActionName, Choice, Flag, Name, Text, Whole, Word
+from copilot.manifest.section import Section
+from copilot.manifest.values import Written, plain
+
+Provider = Annotated[Literal["GitHub", "GitHubV1", "Bitbucket", "CodeCommit", "GitLab", "Git"], Choice]
+PathPattern = Annotated[Text, Field(max_length=255)]
+
+
+class SourceProperties(Section):
+    """Which repository and branch."""
+
+    repository: Word = Field(description="URL of the repository, or its path on this disk.")
+    branch: Word = Field(description="A push to this branch starts an execution.")
+    access_token_secret: Word | None = Field(
+        None, description="Name of the secret that holds the access token for the repository. Never the token itself."
+    )
+    connection_name: Word | None = Field(None, description="Name of an existing CodeStar connection to use (aws engine).")
+    output_artifact_format: Annotated[Literal["CODE_ZIP", "CODEBUILD_CLONE_REF"], Choice] | None = Field(
+        None, description="`CODEBUILD_CLONE_REF` gives the build the whole git history; `CODE_ZIP`, the default, only the files."
+    )
+
+
+class Source(Section):
+    """Where the code comes from."""
+
+    provider: Provider = Field(description="Who hosts the repository. `Git` is any repository that git can fetch (local engine).")
+    properties: SourceProperties = Field(description="Which repository and branch.")
+    paths: Annotated[tuple[PathPattern, ...], Field(max_length=8)] = Field(
+        (), description="Only pushes that touch a file matching one of these globs start an execution. Left out: every push does."
+    )
+
+    @classmethod
+    def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
+        """An empty list of paths would mean that no push ever starts an execution."""
+        if data.get("paths") == []:
+            yield Fault(("paths",), "value", "must not be an empty list", "remove it: then every push starts an execution")
+
+
+class AdditionalPolicy(Section):
+    """What the build may do on AWS, beyond what it needs for itself."""
+
+    PolicyDocument: Annotated[dict[str, Any], BeforeValidator(plain)] = Field(
+        description="An IAM policy document, attached to the build's role (aws engine)."
+    )
+
+
+class Build(Section):
+    """How the code is built."""
+
+    image: Word | None = Field(None, description="Image the build runs in on CodeBuild (aws engine).")
+    buildspec: Text | None = Field(
+        None, description="Path of the buildspec, from the repository's root. Default: next to this file."
+    )
+    additional_policy: AdditionalPolicy | None = Field(None, description="Further permissions of the build (aws engine).")
+    compute: Word | None = Field(
+        None, description="Compute type of the CodeBuild project, such as `BUILD_GENERAL1_SMALL` (aws engine)."
+    )
+    timeout: Annotated[Whole, Field(ge=5, le=2160)] = Field(60, description="Minutes after which the build is stopped.")
+    variables: dict[str, Text] = Field(default_factory=dict, description="Environment variables for the build.")
+
+
+class Hook(Section):
+    """A buildspec to run before or after the deployments of a stage."""
+
+    buildspec: Text = Field(description="Path of the buildspec to run, from the repository's root.")
+    depends_on: tuple[ActionName, ...] = Field((), description="Actions of the same list that must have succeeded before.")
+
+
+class DeploymentSettings(Section):
+    """How one workload is deployed in a stage."""
+
+    depends_on: tuple[Name, ...] = Field((), description="Workloads of this stage that are deployed before this one.")
+    stack_name: Word | None = Field(None, description="CloudFormation stack. Default: `<app>-<env>-<workload>` (aws engine).")
+    template_path: Word | None = Field(None, description="Template inside the build's output (aws engine).")
+    template_config: Word | None = Field(None, description="Template configuration inside the build's output (aws engine).")
+
+
+def _nothing(value: Any) -> Any:
+    return None if isinstance(value, Written) and value.value is None else value
+
+
+class Stage(Section):
+    """One environment that a release passes through."""
+
+    name: Name = Field(description="The environment to deploy to.")
+    requires_approval: Flag = Field(False, description="Wait for a person's approval before anything of this stage happens.")
+    pre_deployments: dict[ActionName, Hook] | None = Field(None, description="Buildspecs to run before the deployments, by name.")
+    post_deployments: dict[ActionName, Hook] | None = Field(None, description="Buildspecs to run after the deployments, by name.")
+    deployments: dict[Name, Annotated[DeploymentSettings | None, BeforeValidator(_nothing)]] | None = Field(
+        None, description="The workloads to deploy, and what each waits for. Left out: all workloads, side by side."
+    )
+    test_commands: tuple[Text, ...] | None = Field(None, description="Shell commands that test what was just deployed.")
+    on_failure: Annotated[Literal["stop", "rollback", "retry"], Choice] = Field(
+        "stop", description="What happens when an action of this stage fails."
+    )
+
+    @classmethod
+    def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
+        """CodePipeline's order leaves one place after the deployments."""
+        if data.get("test_commands") and data.get("post_deployments"):
+            yield Fault(
+                ("test_commands",),
+                "sentence",
+                "`test_commands` and `post_deployments` cannot be used together in one stage",
+                "run the commands from the buildspec of a post-deployment",
+                "key",
+            )
+
+
+class PipelineManifest(Section):
+    """A pipeline: where a push goes, in which order."""
+
+    name: ActionName = Field(description="Name of the pipeline.")
+    version: Annotated[Literal[1], BeforeValidator(plain)] = Field(1, description="Version of this file's schema.")
+    source: Source = Field(description="Where the code comes from.")
+    execution_mode: Annotated[Literal["superseded", "queued", "parallel"], Choice] = Field(
+        "superseded",
+        description="What happens to an execution that waits to enter a stage when a newer one arrives: it is superseded, "
+        "it keeps its place in the queue, or all run side by side.",
+    )
+    build: Build | None = Field(None, description="How the code is built.")
+    stages: tuple[Stage, ...] = Field(description="The environments to release to, in order.")
+
+    @classmethod
+    def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
+        """A release passes at least one environment, and each of them once."""
+        stages = data.get("stages")
+        if stages in ([], ()):
+            yield Fault(("stages",), "value", "must not be empty", "name at least one environment: `stages: [{name: test}]`")
+        seen = set()
+        for index, stage in enumerate(stages if isinstance(stages, (list, tuple)) else ()):
+            name = stage.get("name") if isinstance(stage, Mapping) else getattr(stage, "name", None)
+            if isinstance(name, str) and name in seen:
+                yield Fault(
+                    ("stages", index, "name"), "sentence", f"stage `{name}` is there twice", "an environment has one stage"
+                )
+            if isinstance(name, str):
+                seen.add(name)

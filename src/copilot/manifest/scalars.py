@@ -1,0 +1,111 @@
+"""The types of single values. Where text is wanted, a number or true/false is taken as it was written."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from copilot.manifest.faults import bad_value
+from copilot.manifest.names import action_name_fault, name_fault
+from copilot.manifest.values import Written, kind_of, plain
+
+# What AWS Copilot's YAML library takes for true and false where it wants one of them.
+_YES_NO = {"y": True, "Y": True, "yes": True, "on": True, "n": False, "N": False, "no": False, "off": False}
+
+
+def _refuse_nothing(value: Any) -> None:
+    if isinstance(value, Written) and value.value is None:
+        raise bad_value("has no value", "give it one, or remove the line")
+
+
+def _any_text(value: Any) -> str:
+    _refuse_nothing(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Written):
+        return value.text
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return str(value)
+    raise bad_value(f"must be text, not {kind_of(value)}")
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise bad_value("must not be empty")
+    return value
+
+
+def _whole(value: Any) -> int:
+    _refuse_nothing(value)
+    value = plain(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        hint = "remove the quotes" if isinstance(value, str) and re.fullmatch(r"\d+", value) else None
+        raise bad_value(f"must be a whole number, not {kind_of(value)}", hint)
+    return value
+
+
+def _flag(value: Any) -> bool:
+    _refuse_nothing(value)
+    value = plain(value)
+    if isinstance(value, str) and value in _YES_NO:
+        return _YES_NO[value]
+    if not isinstance(value, bool):
+        raise bad_value(f"must be true or false, not {kind_of(value)}")
+    return value
+
+
+def _choice(value: Any) -> Any:
+    _refuse_nothing(value)
+    return value.text if isinstance(value, Written) else value
+
+
+def _action_name(value: str) -> str:
+    fault = action_name_fault(value)
+    if fault:
+        raise bad_value(fault, "allowed are letters, digits and `.`, `@`, `-`, `_`")
+    return value
+
+
+def _name(value: str) -> str:
+    fault = name_fault(value)
+    if fault:
+        raise bad_value(fault.removeprefix(f"`{value}` "), "use lowercase letters, digits and single hyphens, such as `my-shop`")
+    return value
+
+
+def _word(value: str) -> str:
+    wrong = re.search(r"[\s\x00-\x1f\x7f-\x9f]", value)
+    if wrong:
+        raise bad_value("must not contain spaces or control characters")
+    if value.startswith("-"):
+        raise bad_value("must not begin with a hyphen")
+    return value
+
+
+AnyText = Annotated[str, BeforeValidator(_any_text)]
+"""Text that may be empty."""
+
+Text = Annotated[AnyText, AfterValidator(_text), Field(json_schema_extra={"minLength": 1})]
+"""Text that says something."""
+
+Word = Annotated[Text, AfterValidator(_word)]
+"""Text that is safe as one argument of a program: no spaces or control characters, and no hyphen in front."""
+
+ActionName = Annotated[AnyText, AfterValidator(_action_name), Field(json_schema_extra={"pattern": r"^[A-Za-z0-9.@\-_]{1,100}$"})]
+"""The name of a pipeline or an action."""
+
+Name = Annotated[AnyText, AfterValidator(_name), Field(json_schema_extra={"pattern": "^[a-z][a-z0-9-]*$", "maxLength": 40})]
+"""The name of an application, an environment or a workload."""
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""A whole number."""
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+"""True or false; also ``yes``, ``no``, ``on`` and ``off``, as AWS Copilot takes them."""
+
+Choice = BeforeValidator(_choice)
+"""Goes in front of a ``Literal`` of texts."""

@@ -1,0 +1,67 @@
+"""The base of every model of a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+
+from copilot.manifest.faults import Fault, bad_value, faults_of, raised, suggestion
+from copilot.manifest.values import kind_of, plain
+
+
+class Section(BaseModel):
+    """A mapping of a manifest. Unknown keys are refused, and everything wrong in it is found in one pass.
+
+    Subclasses may set:
+
+    * ``unsupported``: keys that AWS Copilot or CodeBuild define and this tool does not read yet.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unsupported: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
+        """Faults that concern several keys, read off unvalidated data so that they are found next to all others."""
+        del data
+        return ()
+
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
+        """The keys as they are written in the file."""
+        return tuple(field.alias or name for name, field in cls.model_fields.items())
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _find_all_faults(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(data, cls):
+            return handler(data)
+        if not isinstance(data, Mapping):
+            raise bad_value(
+                "has no value" if plain(data) is None else f"must be a mapping of keys to values, not {kind_of(data)}"
+            )
+        known = cls.keys()
+        faults = [cls._unknown(key) for key in data if key not in known]
+        faults += cls.rules(data)
+        try:
+            model = handler({key: value for key, value in data.items() if key in known})
+        except ValidationError as error:
+            # A misspelt key is one mistake: it is not reported as missing as well.
+            suggested = {fault.suggests for fault in faults}
+            faults += [f for f in faults_of(error) if not (f.kind == "missing" and f.path[0] in suggested)]
+        if faults:
+            raise raised(faults)
+        return model
+
+    @classmethod
+    def _unknown(cls, key: Any) -> Fault:
+        if key in cls.unsupported:
+            return Fault((key,), "unsupported", at="key")
+        known = suggestion(str(key), [*cls.keys(), *cls.unsupported])
+        hint = f"did you mean `{known}`?" if known else None
+        if known in cls.unsupported:
+            hint = f"did you mean `{known}`? It is not supported yet"
+        return Fault((key,), "unknown", hint=hint, at="key", suggests=known)
