@@ -1,0 +1,43 @@
+"""Entry point: answers version and help at once, and loads the rest only for a real command."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from copilot import __version__
+from copilot.cli._commands import PROGRAM, find
+from copilot.cli._help import group_help, terminal_width
+
+
+def main() -> None:
+    """Run the program on this process's arguments."""
+    answer = quick_answer(sys.argv[1:])
+    if answer is None or any(name.endswith("_COMPLETE") for name in os.environ):
+        from copilot.cli._root import root  # noqa: PLC0415 - click costs 50 ms, which help and version need not pay
+
+        root.main(sys.argv[1:])
+    else:
+        sys.stdout.write(answer)
+        sys.stdout.flush()
+
+
+def quick_answer(arguments: list[str]) -> str | None:
+    """What to print for a request of the version or of a group's help; None for anything else.
+
+    The click commands print the same (`copilot.cli._root`): both come from the table of commands.
+    """
+    words = [word for word in arguments if word != "--debug"]
+    if words in (["--version"], ["-v"], ["version"]):
+        return f"{PROGRAM} {__version__}\n"
+    if words and words[-1] in ("--help", "-h"):
+        words.pop()
+    path = " ".join(words)
+    entry = find(path)
+    if not path or (entry is not None and entry.is_group):
+        return group_help(path, terminal_width())
+    return None
+
+
+if __name__ == "__main__":
+    main()

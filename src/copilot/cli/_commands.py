@@ -1,0 +1,210 @@
+"""Every command, as plain data: help and completion are answered from here without importing the commands.
+
+Nothing slow is imported here (see `copilot.__main__`): no click, typing or dataclasses.
+"""
+
+from __future__ import annotations
+
+
+class Entry:
+    """A command, or a group of commands.
+
+    Attributes:
+        path: The words a person types: ``pipeline init``.
+        target: ``module:attribute`` of its click command; empty for a group.
+        summary: One line, no full stop.
+        example: A command line worth copying; several are divided by newlines.
+        section: Heading in ``copilot --help``; only commands of one word have one.
+        aliases: Other names for the last word, not listed.
+        listed: Whether help and completion show it.
+    """
+
+    __slots__ = ("aliases", "example", "listed", "path", "section", "summary", "target")
+
+    def __init__(
+        self,
+        path: str,
+        target: str,
+        summary: str,
+        example: str = "",
+        *,
+        section: str = "",
+        aliases: tuple[str, ...] = (),
+        listed: bool = True,
+    ) -> None:
+        self.path = path
+        self.target = target
+        self.summary = summary
+        self.example = example
+        self.section = section
+        self.aliases = aliases
+        self.listed = listed
+
+    @property
+    def name(self) -> str:
+        """The last word of the path."""
+        return self.path.rpartition(" ")[2]
+
+    @property
+    def parent(self) -> str:
+        """The path of the group it is in; empty at the top."""
+        return self.path.rpartition(" ")[0]
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it has commands below it."""
+        return not self.target
+
+
+PROGRAM = "copilot"
+SECTIONS = ("Describe", "Release", "This machine")
+DESCRIPTION = "Release pipelines: push to a branch, and it is built, deployed, tested, approved, promoted."
+
+COMMANDS = (
+    Entry("app", "", "Applications: what belongs together", section="Describe"),
+    Entry(
+        "app init", "copilot.cli.app:init", "Create an application, and make this repository part of it", "copilot app init shop"
+    ),
+    Entry("app ls", "copilot.cli.app:ls", "List the applications", "copilot app ls"),
+    Entry("app show", "copilot.cli.app:show", "Show an application's environments, services and pipelines", "copilot app show"),
+    Entry(
+        "app delete",
+        "copilot.cli.app:delete",
+        "Delete an application with everything in it",
+        "copilot app delete --name shop --yes",
+    ),
+    Entry("env", "", "Environments: where services run", section="Describe"),
+    Entry("env init", "copilot.cli.env:init", "Create an environment", "copilot env init --name test"),
+    Entry("env ls", "copilot.cli.env:ls", "List the environments of an application", "copilot env ls"),
+    Entry("env show", "copilot.cli.env:show", "Show an environment and what runs in it", "copilot env show --name test"),
+    Entry(
+        "env delete",
+        "copilot.cli.env:delete",
+        "Stop what runs in an environment, and delete it",
+        "copilot env delete --name test --yes",
+    ),
+    Entry("svc", "", "Services: what runs", section="Describe"),
+    Entry(
+        "svc init",
+        "copilot.cli.svc:init",
+        "Add a service to the application and write its manifest",
+        "copilot svc init --name api --svc-type 'Load Balanced Web Service' --dockerfile api/Dockerfile",
+    ),
+    Entry("svc ls", "copilot.cli.svc:ls", "List the services of an application", "copilot svc ls"),
+    Entry(
+        "svc show",
+        "copilot.cli.svc:show",
+        "Show a service: its releases and tasks in each environment",
+        "copilot svc show --name api",
+    ),
+    Entry(
+        "svc delete",
+        "copilot.cli.svc:delete",
+        "Stop a service and delete it from one environment or from all",
+        "copilot svc delete --name api --env test",
+    ),
+    Entry("secret", "", "Secrets: values that no file of the repository holds", section="Describe"),
+    Entry(
+        "secret init",
+        "copilot.cli.secret:init",
+        "Keep a secret's value for each environment",
+        "copilot secret init --name DB_PASSWORD",
+    ),
+    Entry("secret ls", "copilot.cli.secret:ls", "List the names of the secrets", "copilot secret ls"),
+    Entry("secret delete", "copilot.cli.secret:delete", "Delete a secret", "copilot secret delete --name DB_PASSWORD --env test"),
+    Entry("pipeline", "", "Pipelines: what a push goes through", section="Release"),
+    Entry(
+        "pipeline init",
+        "copilot.cli.pipeline.init:init",
+        "Write a pipeline's manifest and buildspec",
+        "copilot pipeline init --environments test,prod",
+    ),
+    Entry(
+        "pipeline update",
+        "copilot.cli.pipeline.update:update",
+        "Create or update the pipeline from its manifest, and start an execution",
+        "copilot pipeline update",
+        aliases=("deploy",),
+    ),
+    Entry(
+        "pipeline validate",
+        "copilot.cli.pipeline.validate:validate",
+        "Check a pipeline's manifest and all it names; nothing is changed",
+        "copilot pipeline validate",
+    ),
+    Entry("pipeline ls", "copilot.cli.pipeline.ls:ls", "List the pipelines of an application", "copilot pipeline ls"),
+    Entry(
+        "pipeline show",
+        "copilot.cli.pipeline.show:show",
+        "Show a pipeline's stages and where it listens",
+        "copilot pipeline show",
+    ),
+    Entry(
+        "pipeline status",
+        "copilot.cli.pipeline.status:status",
+        "Show how an execution is doing",
+        "copilot pipeline status --watch",
+    ),
+    Entry(
+        "pipeline logs", "copilot.cli.pipeline.logs:logs", "Print what an action printed", "copilot pipeline logs Build --follow"
+    ),
+    Entry("pipeline run", "copilot.cli.pipeline.run:run", "Start an execution without a push", "copilot pipeline run"),
+    Entry(
+        "pipeline approve",
+        "copilot.cli.pipeline.approve:approve",
+        "Release to the environment that waits for approval",
+        "copilot pipeline approve --comment 'Looks good'",
+    ),
+    Entry(
+        "pipeline reject",
+        "copilot.cli.pipeline.approve:reject",
+        "Refuse the release that waits for approval",
+        "copilot pipeline reject --comment 'Wrong day'",
+    ),
+    Entry(
+        "pipeline delete",
+        "copilot.cli.pipeline.delete:delete",
+        "Delete a pipeline; what it deployed keeps running",
+        "copilot pipeline delete --yes",
+    ),
+    Entry(
+        "pipeline build",
+        "copilot.cli.pipeline.build:build",
+        "Build every image once and write what to deploy (the buildspec calls this)",
+        "copilot pipeline build --output-dir infrastructure",
+    ),
+    Entry(
+        "deploy",
+        "copilot.cli.deploy:deploy",
+        "Build from this checkout and deploy to an environment, without a pipeline",
+        "copilot deploy --name api --env test",
+        section="Release",
+    ),
+    Entry("server", "", "The local engine's server", section="This machine"),
+    Entry("server start", "copilot.cli.server:start", "Start the server, if it does not run", "copilot server start"),
+    Entry("server stop", "copilot.cli.server:stop", "Stop the server; services keep running", "copilot server stop"),
+    Entry("server status", "copilot.cli.server:status", "Show whether the server runs", "copilot server status"),
+    Entry("server run", "copilot.cli.server:run", "Run the server in the foreground", "copilot server run --port 7400"),
+    Entry("version", "copilot.cli.version:version", "Print the version", "copilot version", section="This machine"),
+    Entry(
+        "completion",
+        "copilot.cli.completion:completion",
+        "Print shell completion code",
+        'eval "$(copilot completion bash)"',
+        section="This machine",
+    ),
+)
+
+
+def find(path: str) -> Entry | None:
+    """The command of that path; aliases count."""
+    group, _, name = path.rpartition(" ")
+    for entry in COMMANDS:
+        if entry.parent == group and (entry.name == name or name in entry.aliases):
+            return entry
+    return None
+
+
+def below(group: str) -> list[Entry]:
+    """The commands directly inside a group (empty path: the top), in order, unlisted ones included."""
+    return [entry for entry in COMMANDS if entry.parent == group]

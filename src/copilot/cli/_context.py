@@ -1,0 +1,73 @@
+"""What a command works on: the workspace around the current folder, the application, its engine."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from copilot.errors import NotFoundError, UnsupportedError, UsageError
+
+if TYPE_CHECKING:
+    from copilot.engine import Engine
+    from copilot.workspace import Workspace
+
+
+class Context:
+    """Found out when first asked for. Commands get it from `copilot.cli._options.app_option`."""
+
+    def __init__(self, app_flag: str | None = None) -> None:
+        self._app_flag = app_flag
+
+    @cached_property
+    def workspace(self) -> Workspace | None:
+        """The workspace that the current folder is in, or None."""
+        from copilot.workspace import Workspace
+
+        try:
+            return Workspace.find(Path.cwd())
+        except NotFoundError:
+            return None
+
+    def require_workspace(self) -> Workspace:
+        """The workspace; raises NotFoundError when the current folder is in none."""
+        if self.workspace is None:
+            raise NotFoundError(
+                "this folder is in no application: there is no copilot/.workspace here or above",
+                hint="make one with `copilot app init`, or go to the repository's folder",
+            )
+        return self.workspace
+
+    @cached_property
+    def app(self) -> str:
+        """The application's name: ``--app``, or the workspace's. Raises UsageError when neither says."""
+        if self._app_flag:
+            return self._app_flag
+        if self.workspace is None:
+            raise UsageError(
+                "which application? `--app` is missing, and there is no copilot/.workspace here or above",
+                hint="name it with `--app`, or make one with `copilot app init`",
+            )
+        return self.workspace.application
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The application's engine, connected; its server is started if it does not run.
+
+        Raises UnsupportedError for the aws engine, EngineUnavailableError when the server does not come up.
+        """
+        if self.workspace is not None and self.workspace.engine == "aws" and self.app == self.workspace.application:
+            raise UnsupportedError(
+                "the aws engine is not part of this release yet",
+                hint="to run this application on this machine, put `engine: local` into copilot/.workspace",
+            )
+        return connect()
+
+
+def connect() -> Engine:
+    """The local engine; its server is started if it does not run."""
+    from copilot.cli._output import progress
+    from copilot.local.client import connect as connect_local
+
+    with progress("Starting the local engine"):
+        return connect_local()

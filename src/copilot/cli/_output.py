@@ -1,0 +1,246 @@
+"""How commands speak: the answer on stdout, the talk on stderr.
+
+Write freely with colours (`bold`, `red`, …) and symbols (✓ ✗ ◷ · →): `out` and `say` leave out colours where a stream is
+no colour terminal, and replace symbols where it cannot show them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import threading
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from copilot.errors import CopilotError, Diagnostic
+
+OK, FAILED, RUNNING, WAITING = "✓", "✗", "◷", "·"
+"""Symbols of a thing that succeeded, failed, is in progress, has not begun."""
+
+_ASCII = str.maketrans({OK: "+", FAILED: "x", RUNNING: "~", WAITING: "-", "→": "->", "…": "...", "─": "-"})
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+_PROGRESS_DELAY = 0.3
+_PLAIN_PROGRESS_DELAY = 0.8
+
+
+def bold(text: str) -> str:
+    """Text that matters."""
+    return f"\x1b[1m{text}\x1b[0m"
+
+
+def dim(text: str) -> str:
+    """Text that matters less."""
+    return f"\x1b[2m{text}\x1b[0m"
+
+
+def red(text: str) -> str:
+    """Text about a failure."""
+    return f"\x1b[31m{text}\x1b[0m"
+
+
+def green(text: str) -> str:
+    """Text about a success."""
+    return f"\x1b[32m{text}\x1b[0m"
+
+
+def yellow(text: str) -> str:
+    """Text about something that waits or deserves care."""
+    return f"\x1b[33m{text}\x1b[0m"
+
+
+def has_colour(stream: IO[str]) -> bool:
+    """Whether to colour what is written there: a terminal, not a dumb one, and ``NO_COLOR`` is not set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def has_symbols(stream: IO[str]) -> bool:
+    """Whether the stream can show the symbols."""
+    if os.environ.get("TERM") == "dumb":
+        return False
+    try:
+        f"{OK}{FAILED}{RUNNING}{WAITING}→".encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def fit(text: str, stream: IO[str]) -> str:
+    """The text as that stream can show it: without colours or symbols if it cannot."""
+    if not has_colour(stream):
+        text = _ESCAPES.sub("", text)
+    if not has_symbols(stream):
+        text = text.translate(_ASCII)
+        encoding = getattr(stream, "encoding", None) or "ascii"
+        text = text.encode(encoding, "replace").decode(encoding)
+    return text
+
+
+def out(text: str = "", *, newline: bool = True) -> None:
+    """Write part of the answer to stdout."""
+    _write(text, sys.stdout, newline=newline)
+
+
+def say(text: str = "", *, newline: bool = True) -> None:
+    """Write talk to stderr: what was done, what comes next."""
+    _write(text, sys.stderr, newline=newline)
+
+
+def say_done(text: str) -> None:
+    """Say that something was done."""
+    say(f"{green(OK)} {text}")
+
+
+def say_next(*commands: str) -> None:
+    """Say what to type next."""
+    lead = "Next   "
+    say("\n" + "\n".join((lead if i == 0 else " " * len(lead)) + bold(c) for i, c in enumerate(commands)))
+
+
+def print_json(value: object) -> None:
+    """Write a value as JSON to stdout: engine values by their camelCase keys, inside lists and mappings too."""
+    sys.stdout.write(json.dumps(value, default=_jsonable, indent=2, ensure_ascii=not has_symbols(sys.stdout)) + "\n")
+
+
+def table(rows: Sequence[Sequence[str]], headers: Sequence[str], *, width: int | None = None) -> str:
+    """Rows in aligned columns, two spaces apart.
+
+    Where they do not fit, each row becomes lines of its own, ``header  cell``, so that nothing is cut off.
+
+    Args:
+        rows: Cells, coloured or not; each row as long as ``headers``.
+        headers: One word for each column.
+        width: Columns of the terminal; None: stdout's, or no limit when it is not a terminal.
+    """
+    if width is None:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    grid = [[dim(h) for h in headers], *rows]
+    widths = [max(cell_width(row[i]) for row in grid) for i in range(len(headers))]
+    if sum(widths) + 2 * (len(widths) - 1) <= width:
+        return "\n".join(_line(row, widths) for row in grid)
+    label = max(cell_width(h) for h in headers)
+    return "\n\n".join("\n".join(f"{pad(dim(h), label)}  {cell}" for h, cell in zip(headers, row, strict=True)) for row in rows)
+
+
+def fields(pairs: Mapping[str, str] | Sequence[tuple[str, str]]) -> str:
+    """Names and values in two columns."""
+    items = list(pairs.items() if isinstance(pairs, Mapping) else pairs)
+    label = max((cell_width(name) for name, _ in items), default=0)
+    return "\n".join(f"{pad(dim(name), label)}  {value}".rstrip() for name, value in items)
+
+
+def cell_width(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    plain = _ESCAPES.sub("", text)
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in plain)
+
+
+def pad(text: str, width: int) -> str:
+    """The text with spaces after it up to a number of columns."""
+    return text + " " * (width - cell_width(text))
+
+
+def duration(seconds: float) -> str:
+    """A duration for a person: ``0.4 s``, ``12 s``, ``3 min 5 s``, ``2 h 10 min``, ``3 d 4 h``."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    for size, unit, small, small_unit in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // small
+            return f"{whole // size} {unit}" + (f" {rest} {small_unit}" if rest else "")
+    raise AssertionError(seconds)
+
+
+def ago(then: float, now: float) -> str:
+    """How long ago a time was: ``just now``, ``4 min ago``. Both in seconds since the epoch."""
+    passed = now - then
+    if passed < 10:
+        return "just now"
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if passed >= size:
+            return f"{int(passed // size)} {unit} ago"
+    return f"{int(passed)} s ago"
+
+
+@contextmanager
+def progress(message: str) -> Iterator[None]:
+    """Show that something goes on, from the time it takes long enough to wonder; gone when it is over.
+
+    On a terminal a spinner, else one plain line. Other output is fine meanwhile.
+    """
+    spin = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    spinners: list[Any] = []
+
+    def show() -> None:
+        if not spin:
+            say(f"{message} …")
+            return
+        from rich.console import Console
+
+        status = Console(file=sys.stderr).status(fit(message, sys.stderr), spinner="dots" if has_symbols(sys.stderr) else "line")
+        status.start()
+        spinners.append(status)
+
+    timer = threading.Timer(_PROGRESS_DELAY if spin else _PLAIN_PROGRESS_DELAY, show)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        for status in spinners:
+            status.stop()
+
+
+def show_error(error: CopilotError) -> None:
+    """Write an error to stderr: what is wrong, details, what to do."""
+    from copilot.errors import ManifestError
+
+    if isinstance(error, ManifestError):
+        say("\n\n".join([*(_coloured(d) for d in error.diagnostics), error.message]))
+    else:
+        say(f"{red(bold('error:'))} {error.message}")
+    for line in error.details:
+        say(f"    {line}")
+    if error.hint:
+        say(f"  {error.hint}")
+
+
+def show_warnings(warnings: Sequence[Diagnostic]) -> None:
+    """Write warnings about a manifest to stderr."""
+    for warning in warnings:
+        say(_coloured(warning) + "\n")
+
+
+def _coloured(diagnostic: Diagnostic) -> str:
+    paint = red if diagnostic.severity == "error" else yellow
+    head, *middle, pointer = diagnostic.render().split("\n")
+    head = paint(bold(f"{diagnostic.severity}:")) + head.removeprefix(f"{diagnostic.severity}:")
+    pointer = re.sub(r"\^+", lambda caret: paint(caret.group()), pointer, count=1)
+    return "\n".join([head, *middle, pointer])
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(pad(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _jsonable(value: object) -> object:
+    from pydantic import BaseModel, TypeAdapter
+
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    return TypeAdapter(type(value)).dump_python(value, mode="json", by_alias=True)
+
+
+def _write(text: str, stream: IO[str], *, newline: bool) -> None:
+    stream.write(fit(text, stream) + ("\n" if newline else ""))
+    stream.flush()
