@@ -66,7 +66,10 @@ def bad_value(text: str, hint: str | None = None) -> PydanticCustomError:
 def faults_of(error: ValidationError) -> list[Fault]:
     """Everything a failed validation found, with paths from the root of what was validated."""
     faults: list[Fault] = []
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        if detail["type"] == "too_short" and any(_is_inside(other["loc"], detail["loc"]) for other in details):
+            continue  # there are items, but bad ones: they have faults of their own
         path = tuple(part for part in detail["loc"] if part != "[key]")
         at: Literal["key", "value"] = "value" if path == detail["loc"] else "key"
         if detail["type"] == _FAULTS:
@@ -109,6 +112,10 @@ def _in_words(detail: ErrorDetails) -> str:
     if kind == "too_long":
         return f"must have at most {limits['max_length']} items, not {limits['actual_length']}"
     return f"must not be {shown(value)}"
+
+
+def _is_inside(path: KeyPath, outer: KeyPath) -> bool:
+    return len(path) > len(outer) and path[: len(outer)] == outer
 
 
 def _subject(path: KeyPath, data: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from copilot.manifest.faults import Fault
-from copilot.manifest.scalars import ActionName, Choice, Flag, Name, Text, Whole, Word
+from copilot.manifest.scalars import ActionName, AnyText, Choice, Command, Flag, Name, Text, VariableName, Whole, Word
 from copilot.manifest.section import Section
 from copilot.manifest.values import Written, plain
 
@@ -66,7 +66,7 @@ class Build(Section):
         None, description="Compute type of the CodeBuild project, such as `BUILD_GENERAL1_SMALL` (aws engine)."
     )
     timeout: Annotated[Whole, Field(ge=5, le=2160)] = Field(60, description="Minutes after which the build is stopped.")
-    variables: dict[str, Text] = Field(default_factory=dict, description="Environment variables for the build.")
+    variables: dict[VariableName, AnyText] = Field(default_factory=dict, description="Environment variables for the build.")
 
 
 class Hook(Section):
@@ -99,7 +99,7 @@ class Stage(Section):
     deployments: dict[Name, Annotated[DeploymentSettings | None, BeforeValidator(_nothing)]] | None = Field(
         None, description="The workloads to deploy, and what each waits for. Left out: all workloads, side by side."
     )
-    test_commands: tuple[Text, ...] | None = Field(None, description="Shell commands that test what was just deployed.")
+    test_commands: tuple[Command, ...] | None = Field(None, description="Shell commands that test what was just deployed.")
     on_failure: Annotated[Literal["stop", "rollback", "retry"], Choice] = Field(
         "stop", description="What happens when an action of this stage fails."
     )

@@ -58,6 +58,21 @@ def _flag(value: Any) -> bool:
     return value
 
 
+def _command(value: Any) -> Any:
+    if isinstance(value, dict):
+        raise bad_value("must be text, not a mapping", "put the whole command in quotes: YAML takes `: ` for a key and its value")
+    return value
+
+
+def _variable_name(value: str) -> str:
+    wrong = re.search(r"[=\s\x00-\x1f\x7f]", value)
+    if not value:
+        raise bad_value("must not be empty")
+    if wrong:
+        raise bad_value("must not contain spaces, control characters or `=`: it is the name of an environment variable")
+    return value
+
+
 def _choice(value: Any) -> Any:
     _refuse_nothing(value)
     return value.text if isinstance(value, Written) else value
@@ -100,6 +115,12 @@ ActionName = Annotated[AnyText, AfterValidator(_action_name), Field(json_schema_
 
 Name = Annotated[AnyText, AfterValidator(_name), Field(json_schema_extra={"pattern": "^[a-z][a-z0-9-]*$", "maxLength": 40})]
 """The name of an application, an environment or a workload."""
+
+Command = Annotated[Text, BeforeValidator(_command)]
+"""A shell command."""
+
+VariableName = Annotated[str, AfterValidator(_variable_name)]
+"""The name of an environment variable."""
 
 Whole = Annotated[int, BeforeValidator(_whole)]
 """A whole number."""

@@ -50,8 +50,8 @@ class Section(BaseModel):
             model = handler({key: value for key, value in data.items() if key in known})
         except ValidationError as error:
             # A misspelt key is one mistake: it is not reported as missing as well.
-            suggested = {fault.suggests for fault in faults}
-            faults += [f for f in faults_of(error) if not (f.kind == "missing" and f.path[0] in suggested)]
+            meant = {(fault.suggests,) for fault in faults}
+            faults += [f for f in faults_of(error) if not (f.kind == "missing" and f.path in meant)]
         if faults:
             raise raised(faults)
         return model
