@@ -1,0 +1,1 @@
+"""`copilot pipeline`: one module for each command, next to the pure functions that make their text."""
