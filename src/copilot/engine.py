@@ -377,7 +377,7 @@ class Engine(Protocol):
         """Retry the failed stage of an execution. Raises ConflictError when a newer execution has entered the stage."""
         ...
 
-    def stop(self, app: str, name: str, number: int, abandon: bool = False, reason: str = "") -> ExecutionSummary:
+    def stop(self, app: str, name: str, number: int, abandon: bool = False) -> ExecutionSummary:
         """Stop an execution: after its in-progress actions, or abandoning them."""
         ...
 
