@@ -14,6 +14,7 @@ from copilot.errors import KeyPath, Problem
 from copilot.manifest.values import kind_of, plain, shown
 
 _FAULTS = "faults"
+_LONGEST_QUOTE = 100
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ class Fault:
             return f"{_subject(self.path, data)} {self.text}"
         owner = _label(self.path[:-1], data)
         place = f" in {owner}" if owner else ""
+        key = _dotted(self.path[-1:])
         if self.kind == "unknown":
-            return f"unknown key `{self.path[-1]}`{place}"
-        return f"`{self.path[-1]}` {'is missing' if self.kind == 'missing' else 'is not supported yet'}{place}"
+            return f"unknown key {key}{place}"
+        return f"{key} {'is missing' if self.kind == 'missing' else 'is not supported yet'}{place}"
 
 
 def raised(faults: Sequence[Fault]) -> PydanticCustomError:
@@ -139,7 +141,9 @@ def _label(path: KeyPath, data: Any) -> str:
 def _dotted(path: KeyPath) -> str:
     """The keys since the last list item, as in ``deployments.api``."""
     last_index = max((i for i, part in enumerate(path) if isinstance(part, int)), default=-1)
-    return "`" + ".".join(str(part) for part in path[last_index + 1 :]) + "`"
+    dotted = ".".join(str(part) for part in path[last_index + 1 :])
+    printable = "".join(c if c.isprintable() else " " for c in dotted)
+    return f"`{printable}`" if len(printable) <= _LONGEST_QUOTE else f"`{printable[:_LONGEST_QUOTE]}…`"
 
 
 def _named_item(path: KeyPath, data: Any) -> str:
