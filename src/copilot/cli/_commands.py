@@ -162,6 +162,36 @@ COMMANDS = (
         "copilot pipeline reject --comment 'Wrong day'",
     ),
     Entry(
+        "pipeline retry",
+        "copilot.cli.pipeline.run:retry",
+        "Run the failed actions of an execution again",
+        "copilot pipeline retry",
+    ),
+    Entry(
+        "pipeline stop",
+        "copilot.cli.pipeline.run:stop",
+        "Stop an execution",
+        "copilot pipeline stop\ncopilot pipeline stop 14 --abandon",
+    ),
+    Entry(
+        "pipeline rollback",
+        "copilot.cli.pipeline.run:rollback",
+        "Bring an environment back to an earlier release",
+        "copilot pipeline rollback --environment prod",
+    ),
+    Entry(
+        "pipeline enable",
+        "copilot.cli.pipeline.transition:enable",
+        "Let executions enter a stage again",
+        "copilot pipeline enable prod",
+    ),
+    Entry(
+        "pipeline disable",
+        "copilot.cli.pipeline.transition:disable",
+        "Keep executions from entering a stage",
+        "copilot pipeline disable prod --reason 'No releases on Friday'",
+    ),
+    Entry(
         "pipeline delete",
         "copilot.cli.pipeline.delete:delete",
         "Delete a pipeline; what it deployed keeps running",

@@ -12,6 +12,7 @@ from copilot.release.execution import ExecutionStatus
 
 _GAP = 3
 _STAGE_INDENT, _ACTION_INDENT = 4, 8
+_SHORTEST_SUMMARY = 12
 _EXPIRY_SHOWN_BELOW = 86400
 """Seconds left from which a waiting approval says when it lapses."""
 
@@ -82,11 +83,13 @@ def render(execution: ExecutionDetail, now: float, look: Look, hints: Hints | No
 
 def describe_revision(revision: Revision, now: float, room: int) -> Line:
     """A commit in one line: id, summary, author, age. The summary gives way when there is little room."""
+    line: Line = (Span(short_revision(revision.id), "strong"),)
+    if not revision.summary:  # nothing but its id is known until it has been fetched
+        return line
     author = f"  {printable(revision.author)}, {ago(revision.committed_at, now)}"
-    short = short_revision(revision.id)
-    left = room - cell_width(short) - cell_width(author) - 3
-    summary = shorten(printable(revision.summary), max(left, 12))
-    return (Span(short, "strong"), Span(f' "{summary}"'), Span(author, "quiet"))
+    left = room - line_width(line) - cell_width(author) - 3
+    summary = shorten(printable(revision.summary), max(left, _SHORTEST_SUMMARY))
+    return (*line, Span(f' "{summary}"'), Span(author, "quiet"))
 
 
 def _header(execution: ExecutionDetail, now: float, look: Look) -> list[Line]:

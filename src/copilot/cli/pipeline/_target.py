@@ -1,0 +1,161 @@
+"""Which pipeline, execution, stage or action a command is about."""
+
+from __future__ import annotations
+
+import getpass
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import click
+
+from copilot.cli import _ask
+from copilot.cli._context import Context
+from copilot.cli.pipeline.view import Hints
+from copilot.engine import Engine, ExecutionSummary
+from copilot.errors import CopilotError, NotFoundError, UsageError
+from copilot.release.plan import Plan
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Target:
+    """A pipeline of an engine, and how commands about it are typed."""
+
+    engine: Engine
+    app: str
+    name: str
+    hints: Hints
+
+    def command(self, words: str) -> str:
+        """``copilot pipeline <words>`` for this pipeline."""
+        return self.hints.command(words).text
+
+
+def name_option(function: F) -> F:
+    """Add ``--name -n``: the pipeline."""
+    help_ = "The pipeline; default: the only one."
+    return click.option("--name", "-n", metavar="NAME", help=help_)(function)
+
+
+def execution_option(function: F) -> F:
+    """Add ``--execution``: the number of an execution."""
+    help_ = "Number of the execution."
+    return click.option("--execution", metavar="NUMBER", type=click.IntRange(min=1), help=help_)(function)
+
+
+def environment_option(function: F) -> F:
+    """Add ``--environment -e``: one environment of the pipeline."""
+    help_ = "The environment; default: the only one it can be."
+    return click.option("--environment", "--env", "-e", metavar="NAME", help=help_)(function)
+
+
+def choose_pipeline(context: Context, name: str | None) -> Target:
+    """The pipeline called so, or the application's only one, or the one a person picks.
+
+    Raises:
+        NotFoundError: There is none, or none called so.
+        UsageError: There are several and there is no terminal to ask on.
+    """
+    names = [pipeline.name for pipeline in context.engine.pipelines(context.app)]
+    if name is None:
+        name = _pick(context.app, names)
+    elif name not in names:
+        raise NotFoundError(f"application `{context.app}` has no pipeline `{name}`", hint=_others(name, names))
+    flags = f" --name {name}" if len(names) > 1 else ""
+    workspace = context.workspace
+    if workspace is None or workspace.application != context.app:
+        flags += f" --app {context.app}"
+    return Target(context.engine, context.app, name, Hints(flags))
+
+
+def _pick(app: str, names: Sequence[str]) -> str:
+    if not names:
+        raise NotFoundError(
+            f"application `{app}` has no pipeline yet",
+            hint="make one with `copilot pipeline init`, then `copilot pipeline update`",
+        )
+    if len(names) == 1:
+        return names[0]
+    if not _ask.can_ask():
+        raise UsageError("which pipeline? `--name` is missing", hint=f"application `{app}` has: {', '.join(names)}")
+    return _ask.select("Which pipeline?", names, flag="--name")
+
+
+def _others(name: str, names: Sequence[str]) -> str:
+    if not names:
+        return "it has none; make one with `copilot pipeline init`, then `copilot pipeline update`"
+    close = get_close_matches(name, names, n=1)
+    return f"did you mean `{close[0]}`?" if close else f"it has: {', '.join(names)}"
+
+
+def choose_word(word: str, words: Sequence[str], missing: str) -> str:
+    """The one of ``words`` that is meant, whatever the case of its letters.
+
+    Args:
+        word: What the person typed.
+        words: What there is.
+        missing: Beginning of the message when there is no such word.
+
+    Raises:
+        NotFoundError: It is none of them; the hint suggests one or lists all.
+    """
+    if word in words:
+        return word
+    folded = {each.casefold(): each for each in words}
+    if word.casefold() in folded:
+        return folded[word.casefold()]
+    close = get_close_matches(word.casefold(), folded, n=1, cutoff=0.5)
+    hint = f"did you mean `{folded[close[0]]}`?" if close else f"there is: {', '.join(words)}"
+    raise NotFoundError(f"{missing} `{word}`", hint=hint)
+
+
+def one_execution(
+    target: Target, number: int | None, wanted: Callable[[ExecutionSummary], bool], none: str, question: str
+) -> int:
+    """The execution of that number, or the only one that is wanted, or the one a person picks.
+
+    Args:
+        target: The pipeline.
+        number: What ``--execution`` says.
+        wanted: Which executions the command makes sense for.
+        none: The message when there is no such execution.
+        question: Asked on a terminal when there are several.
+    """
+    if number is not None:
+        return number
+    found = [execution for execution in target.engine.executions(target.app, target.name) if wanted(execution)]
+    if not found:
+        raise NotFoundError(none, hint=f"see `{target.command('status')}`")
+    if len(found) == 1:
+        return found[0].number
+    numbers = [str(execution.number) for execution in found]
+    if not _ask.can_ask():
+        raise UsageError("which execution? `--execution` is missing", hint=f"it is one of: {', '.join(numbers)}")
+    choices = [(str(e.number), e.revision.summary if e.revision else "") for e in found]
+    return int(_ask.select(question, choices, flag="--execution"))
+
+
+def user_name() -> str:
+    """Who sits here: git's ``user.name``, or else the operating system's user."""
+    try:
+        answer = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, check=False)
+        if answer.stdout.strip():
+            return answer.stdout.strip()
+    except OSError:
+        pass
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise CopilotError("nobody knows who you are", hint="tell git: `git config --global user.name 'Your Name'`") from None
+
+
+def stage_of_environment(plan: Plan, environment: str) -> str:
+    """The name of the stage that deploys to an environment. Raises KeyError."""
+    for stage in plan.stages:
+        if stage.environment == environment:
+            return stage.name
+    raise KeyError(environment)

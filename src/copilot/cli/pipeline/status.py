@@ -1,0 +1,146 @@
+"""`copilot pipeline status`: how an execution is doing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from copilot.cli._context import Context
+from copilot.cli._options import app_option, json_option
+from copilot.cli._output import fit, out, print_json, say
+from copilot.cli._root import command
+from copilot.cli.pipeline import failure, progress, view
+from copilot.cli.pipeline._target import Target, choose_pipeline, name_option
+from copilot.cli.pipeline._text import Look, paint
+from copilot.engine import ExecutionDetail
+from copilot.errors import NotFoundError, UsageError
+
+_LOOK_AGAIN = 0.15
+"""Seconds between two looks while watching: fast enough for durations that tick."""
+_ROWS_KEPT = 2
+"""Rows of the terminal that the live view leaves free, for the prompt and the command."""
+_INTERRUPTED = 130
+
+
+@command("pipeline status")
+@app_option
+@name_option
+@json_option
+@click.option("--watch", "-w", is_flag=True, help="Keep looking until the execution ends; exit code 1 if it did not succeed.")
+@click.argument("execution", required=False, type=click.IntRange(min=1))
+def status(context: Context, name: str | None, as_json: bool, watch: bool, execution: int | None) -> None:
+    """EXECUTION is its number; default: the newest."""
+    if as_json and watch:
+        raise UsageError("`--json` and `--watch` cannot be used together", hint="leave one of them out")
+    target = choose_pipeline(context, name)
+    detail = target.engine.execution(target.app, target.name, execution)
+    if as_json:
+        print_json(as_document(detail))
+    elif watch:
+        follow(target, detail)
+    else:
+        look = Look.of(sys.stdout)
+        out(paint(view.render(detail, time.time(), look, target.hints)))
+        _explain(target, detail)
+
+
+def follow(target: Target, detail: ExecutionDetail) -> None:
+    """Show an execution until it ends, then exit: with 0 if it succeeded."""
+    try:
+        detail = _live(target, detail) if sys.stdout.isatty() else _lines(target, detail)
+    except KeyboardInterrupt:
+        say(f"\nExecution #{detail.summary.number} goes on; see it with `{target.command('status')}`.")
+        click.get_current_context().exit(_INTERRUPTED)
+    _explain(target, detail)
+    if detail.summary.status != "Succeeded":
+        click.get_current_context().exit(1)
+
+
+def _live(target: Target, detail: ExecutionDetail) -> ExecutionDetail:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    def shown(height: int | None) -> Text:
+        look = Look.of(sys.stdout)
+        look = Look(look.width, height, look.symbols)
+        return Text.from_ansi(fit(paint(view.render(detail, time.time(), look, target.hints)), sys.stdout), no_wrap=True)
+
+    console = Console(file=sys.stdout, highlight=False)
+    with Live(console=console, auto_refresh=False) as live:
+        while detail.summary.ended_at is None:
+            live.update(shown(console.height - _ROWS_KEPT), refresh=True)
+            time.sleep(_LOOK_AGAIN)
+            detail = target.engine.execution(target.app, target.name, detail.summary.number)
+        live.update(shown(None), refresh=True)
+    return detail
+
+
+def _lines(target: Target, detail: ExecutionDetail) -> ExecutionDetail:
+    before: ExecutionDetail | None = None
+    while True:
+        lines = progress.changes(before, detail, time.time(), Look.of(sys.stdout), target.hints)
+        if lines:
+            out(paint(lines))
+        if detail.summary.ended_at is not None:
+            return detail
+        time.sleep(_LOOK_AGAIN)
+        before, detail = detail, target.engine.execution(target.app, target.name, detail.summary.number)
+
+
+def _explain(target: Target, detail: ExecutionDetail) -> None:
+    """After a failure: its cause, what is still safe, what to do."""
+    if failure.first_cause(detail) is None:
+        return
+    safe = [_still_runs(target, environment) for environment in failure.not_reached(detail)]
+    out("\n" + paint(failure.render(detail, safe, Look.of(sys.stdout), target.hints)))
+
+
+def _still_runs(target: Target, environment: str) -> failure.StillRuns:
+    """What an environment runs: the newest of its services' revisions, and the execution that brought it."""
+    newest = None
+    for workload in target.engine.workloads(target.app):
+        try:
+            services = target.engine.service(target.app, workload.name).environments
+        except NotFoundError:  # it was deleted a moment ago
+            continue
+        for service in services:
+            known = service.environment == environment and service.revision and service.deployed_at is not None
+            if known and (newest is None or (service.deployed_at or 0) > (newest.deployed_at or 0)):
+                newest = service
+    if newest is None or not newest.revision:
+        return failure.StillRuns(environment)
+    executions = target.engine.executions(target.app, target.name, limit=100)
+    number = next((e.number for e in executions if e.revision and e.revision.id == newest.revision), None)
+    return failure.StillRuns(environment, newest.revision, number)
+
+
+def as_document(detail: ExecutionDetail) -> dict[str, Any]:
+    """The JSON answer: AWS Copilot's keys, and ours besides."""
+    return {
+        "name": detail.pipeline_name,
+        "pipelineName": detail.pipeline_name,
+        "app": detail.app,
+        "execution": detail.summary,
+        "stageStates": [
+            {
+                "stageName": stage.stage_name,
+                "environment": stage.environment,
+                "status": stage.status,
+                "actions": [action.model_dump(mode="json", by_alias=True) for action in stage.actions],
+                "transition": "ENABLED" if stage.transition_enabled else "DISABLED",
+                "disabledReason": stage.disabled_reason,
+            }
+            for stage in detail.stages
+        ],
+        "updatedAt": timestamp(detail.updated_at),
+    }
+
+
+def timestamp(seconds: float) -> str:
+    """A time as AWS Copilot's JSON has it: RFC 3339, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
