@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,6 +27,7 @@ from copilot.release.plan import Action, ApprovalAction, Plan
 log = logging.getLogger(__name__)
 
 _CLOCK_SECONDS = 1.0
+_ABANDON_SECONDS = 30.0
 
 
 class Worker(Protocol):
@@ -77,6 +78,7 @@ class Scheduler:
         self._live: dict[int, _Live] = {}
         self._effects: list[Effect] = []
         self._closing = threading.Event()
+        self._threads: dict[int, threading.Thread] = {}
 
     def start(self) -> None:
         """Take up the executions that an earlier server left, and go on."""
@@ -179,6 +181,14 @@ class Scheduler:
         """Look again at what may happen, after a transition was enabled or disabled."""
         with self._transition():
             self._advance((app, pipeline))
+
+    def abandon_all(self, app: str, pipeline: str) -> None:
+        """Stop every execution of a pipeline at once, and wait until its workers have cleaned up after themselves."""
+        for number in self.active(app, pipeline):
+            with suppress(ConflictError):
+                self.stop(app, pipeline, number, abandon=True)
+        for thread in [t for t in list(self._threads.values()) if t.name.startswith(f"{app}/{pipeline}/")]:
+            thread.join(_ABANDON_SECONDS)
 
     def active(self, app: str, pipeline: str) -> list[int]:
         """Numbers of the executions that have not ended, oldest first."""
@@ -338,9 +348,9 @@ class Scheduler:
                 log=self._home.logs / f"attempt-{attempt.id}.log",
                 cancelled=cancelled,
             )
-            thread = threading.Thread(
-                target=self._work, args=(live.record.id, context), name=f"{live.record.pipeline} {action.name}", daemon=True
-            )
+            name = f"{context.app}/{context.pipeline}/{context.attempt}"
+            thread = threading.Thread(target=self._work, args=(live.record.id, context), name=name, daemon=True)
+            self._threads[context.attempt] = thread
             thread.start()
 
         return start
@@ -359,6 +369,7 @@ class Scheduler:
                 succeeded=False,
                 summary="a defect of copilot stopped this action; its server.log has the traceback, please report it",
             )
+        self._threads.pop(context.attempt, None)
         self._finished(execution, context, result)
 
     def _finished(self, execution: int, context: ActionContext, result: ActionResult) -> None:

@@ -126,9 +126,6 @@ UPDATE attempt SET reruns = reruns + 1 WHERE id = :id;
 -- Every attempt of an execution, oldest first: the last of each action is its state.
 SELECT * FROM attempt WHERE execution = :execution ORDER BY id;
 
--- name: attempt
-SELECT * FROM attempt WHERE id = :id;
-
 -- name: put_artifact
 INSERT OR REPLACE INTO artifact (execution, name, digest) VALUES (:execution, :name, :digest);
 

@@ -1,0 +1,430 @@
+"""The local engine: implements `copilot.engine.Engine` inside the server process."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from copilot.engine import (
+    Application,
+    Deployment,
+    Environment,
+    ExecutionDetail,
+    ExecutionSummary,
+    LogChunk,
+    PipelineChange,
+    PipelineDefinition,
+    PipelineDetail,
+    PipelineSummary,
+    Promotion,
+    ServiceDetail,
+    Workload,
+)
+from copilot.errors import ConflictError, CopilotError, NotFoundError, UnsupportedError
+from copilot.local import ports, views
+from copilot.local.artifacts import ArtifactStore
+from copilot.local.buildspec import BuildRunner
+from copilot.local.deployer import Deployer
+from copilot.local.frontdoor import FrontDoor
+from copilot.local.home import Home
+from copilot.local.host.runtime import HostRuntime
+from copilot.local.printer import Printer
+from copilot.local.promotions import Promotions
+from copilot.local.runtime import Runtime
+from copilot.local.scheduler import Scheduler, Worker
+from copilot.local.secrets import SecretStore, open_secrets
+from copilot.local.store import Store
+from copilot.local.store.releases import DeploymentRecord
+from copilot.local.supervisor import Supervisor
+from copilot.local.triggers import Triggers
+from copilot.local.workers.build import BuildWorker
+from copilot.local.workers.deploy import DeployWorker
+from copilot.local.workers.source import Sources, SourceWorker
+from copilot.release.description import ReleaseDescription
+from copilot.release.execution import RetryMode
+
+log = logging.getLogger(__name__)
+
+RUNTIMES = ("host",)
+"""Runtimes of this release; the first is chosen when `env init` is not told."""
+
+
+class LocalService:
+    """The engine's operations, on top of the store, the scheduler and the runtime.
+
+    Args:
+        home: Where everything is kept.
+        store: The state.
+        secrets: Where secrets are kept.
+    """
+
+    def __init__(self, home: Home, store: Store, secrets: SecretStore) -> None:
+        self._home = home
+        self._store = store
+        self._secrets = secrets
+        self._runtimes: Mapping[str, Runtime] = {"host": HostRuntime(home)}
+        self._front_door = FrontDoor(home, store)
+        self._deployer = Deployer(store, self._runtimes, self._front_door, secrets.get)
+        self._supervisor = Supervisor(store, self._runtimes, self._front_door, self._deployer)
+        artifacts = ArtifactStore(home.artifacts)
+        self._sources = Sources(home, secrets)
+        builds = BuildWorker(store, home, artifacts, BuildRunner(home, artifacts), secrets.get)
+        workers: dict[str, Worker] = {
+            "source": SourceWorker(self._sources, artifacts),
+            "build": builds,
+            "project": builds,
+            "commands": builds,
+            "deploy": DeployWorker(store, artifacts, self._deployer),
+        }
+        self._scheduler = Scheduler(store, home, workers)
+        self._triggers = Triggers(home, store, self._scheduler, self._sources)
+        self._promotions = Promotions(store, artifacts, self._sources)
+
+    @classmethod
+    def open(cls, home: Home) -> LocalService:
+        """The engine whose state is in a home."""
+        return cls(home, Store.open(home.database), open_secrets(home))
+
+    def start(self) -> None:
+        """Take up everything where an earlier server left it."""
+        self._supervisor.recover()
+        self._supervisor.start()
+        for record in self._store.releases.unfinished_deployments():
+            self._deploy_in_background(record)
+        self._scheduler.start()
+        self._triggers.start()
+
+    def close(self) -> None:
+        """Leave everything as it is: services and builds go on."""
+        self._triggers.close()
+        self._scheduler.close()
+        self._supervisor.stop()
+        self._store.close()
+
+    # -- applications and environments -------------------------------------------------------------------------
+
+    def create_application(self, name: str) -> Application:
+        """See `Engine`."""
+        return self._store.catalog.add_application(name)
+
+    def applications(self) -> list[Application]:
+        """See `Engine`."""
+        return self._store.catalog.applications()
+
+    def application(self, name: str) -> Application:
+        """See `Engine`."""
+        return self._store.catalog.application(name)
+
+    def delete_application(self, name: str) -> None:
+        """See `Engine`."""
+        self.application(name)
+        for pipeline in self._store.catalog.pipelines(name):
+            self._scheduler.abandon_all(name, pipeline.definition.name)
+            self.delete_pipeline(name, pipeline.definition.name)
+        for environment in self._store.catalog.environments(name):
+            self.delete_environment(name, environment.name)
+        self._store.catalog.delete_application(name)
+
+    def create_environment(self, app: str, name: str, runtime: str | None = None, port: int | None = None) -> Environment:
+        """See `Engine`."""
+        runtime = runtime or RUNTIMES[0]
+        if runtime not in RUNTIMES:
+            raise UnsupportedError(f"runtime `{runtime}` is not part of this release", hint=f"Available: {', '.join(RUNTIMES)}")
+        taken = {e.port: f"environment `{e.name}` of application `{e.app}`" for e in self._store.catalog.all_environments()}
+        if port is None:
+            port = ports.free_front_door_port(taken)
+        elif port not in taken:
+            ports.check_free(port)
+        environment = self._store.catalog.add_environment(app, name, runtime, port)
+        try:
+            self._front_door.update()
+        except CopilotError:
+            self._store.catalog.delete_environment(app, name)
+            raise
+        return environment
+
+    def environments(self, app: str) -> list[Environment]:
+        """See `Engine`."""
+        return self._store.catalog.environments(app)
+
+    def environment(self, app: str, name: str) -> Environment:
+        """See `Engine`."""
+        return self._store.catalog.environment(app, name)
+
+    def delete_environment(self, app: str, name: str) -> None:
+        """See `Engine`."""
+        self._store.catalog.environment(app, name)
+        for record in self._store.catalog.pipelines(app):
+            if name in record.definition.plan.environments:
+                raise ConflictError(
+                    f"pipeline `{record.definition.name}` deploys to environment `{name}`",
+                    hint="Remove its stage and run `copilot pipeline update`, or run `copilot pipeline delete` first",
+                )
+        self._deployer.remove_environment(app, name)
+        self._store.catalog.delete_environment(app, name)
+        self._front_door.update()
+
+    # -- workloads ---------------------------------------------------------------------------------------------
+
+    def register_workload(self, app: str, name: str, type: str) -> Workload:  # noqa: A002 - the protocol's name
+        """See `Engine`."""
+        return self._store.catalog.register_workload(app, name, type)
+
+    def workloads(self, app: str) -> list[Workload]:
+        """See `Engine`."""
+        return self._store.catalog.workloads(app)
+
+    def delete_workload(self, app: str, name: str, environment: str | None = None) -> None:
+        """See `Engine`."""
+        self._store.catalog.workload(app, name)
+        environments = self._store.catalog.environments(app)
+        if environment is not None:
+            environments = [self._store.catalog.environment(app, environment)]
+        for each in environments:
+            self._deployer.remove(app, each.name, name)
+        if environment is None:
+            self._store.catalog.delete_workload(app, name)
+
+    def service(self, app: str, name: str) -> ServiceDetail:
+        """See `Engine`."""
+        workload = self._store.catalog.workload(app, name)
+        states = [
+            views.service_state(
+                environment,
+                self._store.releases.current(app, environment.name, name),
+                self._store.releases.tasks_of_service(app, environment.name, name),
+                self._runtimes[environment.runtime],
+            )
+            for environment in self._store.catalog.environments(app)
+        ]
+        return ServiceDetail(app=app, name=name, type=workload.type, environments=tuple(states))
+
+    # -- secrets -----------------------------------------------------------------------------------------------
+
+    def put_secret(self, name: str, value: str, overwrite: bool = False) -> None:
+        """See `Engine`."""
+        if not overwrite and self._secrets.get(name) is not None:
+            raise ConflictError(f"secret `{name}` exists already", hint="Replace it with `--overwrite`")
+        self._secrets.put(name, value)
+
+    def secrets(self, prefix: str = "") -> list[str]:
+        """See `Engine`."""
+        return sorted(name for name in self._secrets.names() if name.startswith(prefix))
+
+    def delete_secret(self, name: str) -> None:
+        """See `Engine`."""
+        if self._secrets.get(name) is None:
+            raise NotFoundError(f"secret `{name}` does not exist", hint="See `copilot secret ls`")
+        self._secrets.delete(name)
+
+    # -- direct deployments ------------------------------------------------------------------------------------
+
+    def start_deployment(self, description: ReleaseDescription) -> Deployment:
+        """See `Engine`."""
+        self._store.catalog.environment(description.application, description.environment)
+        self._store.catalog.register_workload(description.application, description.workload, description.type)
+        record = self._store.releases.add_deployment(uuid.uuid4().hex[:12], description)
+        self._deploy_in_background(record)
+        return views.deployment(record, None)
+
+    def deployment(self, id: str) -> Deployment:  # noqa: A002 - the protocol's name
+        """See `Engine`."""
+        record = self._store.releases.deployment(id)
+        environment = self._store.catalog.environment(record.description.application, record.description.environment)
+        routing = record.description.routing
+        return views.deployment(record, environment.url + routing.path if routing else None)
+
+    def deployment_log(self, id: str, offset: int = 0) -> LogChunk:  # noqa: A002 - the protocol's name
+        """See `Engine`."""
+        finished = self._store.releases.deployment(id).status != "InProgress"
+        return read_log(self._deployment_log(id), offset, finished=finished)
+
+    def _deployment_log(self, deployment_id: str) -> Path:
+        return self._home.logs / f"deploy-{deployment_id}.log"
+
+    def _deploy_in_background(self, record: DeploymentRecord) -> None:
+        threading.Thread(target=self._deploy, args=(record,), name=f"deploy {record.id}", daemon=True).start()
+
+    def _deploy(self, record: DeploymentRecord) -> None:
+        release = self._store.releases.ensure(record.description, f"deploy:{record.id}")
+        try:
+            with Printer(self._deployment_log(record.id)) as out:
+                self._deployer.deploy(release, out, threading.Event())
+        except CopilotError as error:
+            details = (*error.details, error.hint) if error.hint else error.details
+            self._store.releases.finish_deployment(record.id, error.message, details)
+        except Exception:
+            log.exception("deployment %s", record.id)
+            self._store.releases.finish_deployment(record.id, f"a defect of copilot; {self._home.server_log} has the traceback")
+        else:
+            self._store.releases.finish_deployment(record.id)
+
+    # -- pipelines ---------------------------------------------------------------------------------------------
+
+    def put_pipeline(self, definition: PipelineDefinition) -> PipelineChange:
+        """See `Engine`."""
+        self._check_deployable(definition)
+        head = self._sources.fetch(definition.repository, definition.plan.source)
+        before = self._store.catalog.find_pipeline(definition.app, definition.name)
+        trigger = self._triggers.install(definition)
+        with self._store.transaction():
+            self._store.catalog.put_pipeline(definition, trigger)
+            self._store.catalog.set_head(definition.app, definition.name, head)
+        if before is not None and before.definition.repository != definition.repository:
+            self._triggers.remove(before.definition)
+        if before is None:
+            return PipelineChange(change="created", trigger=trigger)
+        change = "unchanged" if before.definition == definition else "updated"
+        return PipelineChange(change=change, trigger=trigger, previous=before.definition.plan)
+
+    def _check_deployable(self, definition: PipelineDefinition) -> None:
+        for environment in definition.plan.environments:
+            self._store.catalog.environment(definition.app, environment)
+        source = definition.plan.source
+        if source.connection_name is not None:
+            raise UnsupportedError(
+                f"the local engine cannot use the connection `{source.connection_name}`",
+                hint="Give `access_token_secret` instead of `connection_name`, or use `provider: Git`",
+            )
+
+    def pipelines(self, app: str) -> list[PipelineSummary]:
+        """See `Engine`."""
+        summaries = []
+        for record in self._store.catalog.pipelines(app):
+            latest = self._store.executions.history(app, record.definition.name, limit=1)
+            summaries.append(views.pipeline_summary(record, latest[0] if latest else None))
+        return summaries
+
+    def pipeline(self, app: str, name: str) -> PipelineDetail:
+        """See `Engine`."""
+        record = self._store.catalog.pipeline(app, name)
+        return views.pipeline_detail(record, self._store.catalog.disabled_transitions(app, name))
+
+    def delete_pipeline(self, app: str, name: str, delete_secret: bool = False) -> None:
+        """See `Engine`."""
+        definition = self._store.catalog.pipeline(app, name).definition
+        active = self._scheduler.active(app, name)
+        if active:
+            raise ConflictError(
+                f"execution #{active[0]} of pipeline `{name}` has not ended",
+                hint=f"Stop it first with `copilot pipeline stop {active[0]}`",
+            )
+        self._triggers.remove(definition)
+        self._store.catalog.delete_pipeline(app, name)
+        secret = definition.plan.source.access_token_secret
+        if delete_secret and secret is not None and self._secrets.get(secret) is not None:
+            self._secrets.delete(secret)
+
+    # -- executions --------------------------------------------------------------------------------------------
+
+    def pushed(self, repository: str, updates: Sequence[tuple[str, str, str]]) -> list[dict[str, object]]:
+        """A post-receive hook reports updates as (ref, old commit, new commit)."""
+        return self._triggers.pushed(repository, updates)
+
+    def start_execution(self, app: str, name: str, revision: str | None = None, trigger: str = "run") -> ExecutionSummary:
+        """See `Engine`."""
+        definition = self._store.catalog.pipeline(app, name).definition
+        source = definition.plan.source
+        head = self._sources.fetch(definition.repository, source)
+        mirror = self._sources.mirror(definition.repository)
+        commit = mirror.resolve(revision) if revision else head
+        if commit is None:
+            raise NotFoundError(
+                f"`{revision}` is not a commit of {definition.repository}", hint=f"Push it to `{source.branch}` first"
+            )
+        record = self._scheduler.begin(
+            app=app,
+            pipeline=name,
+            trigger=trigger,
+            plan=definition.plan,
+            repository=definition.repository,
+            revision=mirror.revision(commit),
+        )
+        return views.execution_summary(record)
+
+    def executions(self, app: str, name: str, limit: int = 20) -> list[ExecutionSummary]:
+        """See `Engine`."""
+        self._store.catalog.pipeline(app, name)
+        return [views.execution_summary(r) for r in self._store.executions.history(app, name, limit)]
+
+    def execution(self, app: str, name: str, number: int | None = None) -> ExecutionDetail:
+        """See `Engine`."""
+        self._store.catalog.pipeline(app, name)
+        disabled = self._store.catalog.disabled_transitions(app, name)
+        return views.execution_detail(self._store.executions.get(app, name, number), disabled)
+
+    def log(
+        self, app: str, name: str, number: int, stage: str, action: str, attempt: int | None = None, offset: int = 0
+    ) -> LogChunk:
+        """See `Engine`."""
+        record = self._store.executions.get(app, name, number)
+        tries = [a for a in self._store.executions.attempts(record.id) if (a.stage, a.action) == (stage, action)]
+        chosen = [a for a in tries if attempt is None or a.number == attempt]
+        if not chosen:
+            raise NotFoundError(
+                f"execution #{number} has no action `{action}` in stage `{stage}`", hint="See `copilot pipeline status`"
+            )
+        newest = chosen[-1]
+        finished = newest.ended_at is not None or (newest.status == "Pending" and not record.state.active)
+        return read_log(self._home.logs / f"attempt-{newest.id}.log", offset, finished=finished)
+
+    def promotions(self, app: str, name: str) -> list[Promotion]:
+        """See `Engine`."""
+        self._store.catalog.pipeline(app, name)
+        return self._promotions.waiting(app, name)
+
+    def decide(
+        self, app: str, name: str, number: int, action: str, approve: bool, approver: str, comment: str = ""
+    ) -> ExecutionSummary:
+        """See `Engine`."""
+        self._store.catalog.pipeline(app, name)
+        summary = f"{'approved' if approve else 'rejected'} by {approver}" + (f": {comment}" if comment else "")
+        record = self._scheduler.decide_approval(app, name, number, action, approve=approve, summary=summary)
+        return views.execution_summary(record)
+
+    def retry(self, app: str, name: str, number: int, mode: RetryMode = "failed") -> ExecutionSummary:
+        """See `Engine`."""
+        return views.execution_summary(self._scheduler.retry(app, name, number, mode))
+
+    def stop(self, app: str, name: str, number: int, abandon: bool = False) -> ExecutionSummary:
+        """See `Engine`."""
+        return views.execution_summary(self._scheduler.stop(app, name, number, abandon=abandon))
+
+    def rollback(self, app: str, name: str, stage: str, to: int | None = None) -> ExecutionSummary:
+        """See `Engine`."""
+        self._check_stage(app, name, stage)
+        return views.execution_summary(self._scheduler.roll_back(app, name, stage, to))
+
+    def set_transition(self, app: str, name: str, stage: str, enabled: bool, reason: str = "") -> None:
+        """See `Engine`."""
+        self._check_stage(app, name, stage)
+        if enabled:
+            self._store.catalog.enable_transition(app, name, stage)
+        else:
+            self._store.catalog.disable_transition(app, name, stage, reason)
+        self._scheduler.reconsider(app, name)
+
+    def _check_stage(self, app: str, name: str, stage: str) -> None:
+        stages = [s.name for s in self._store.catalog.pipeline(app, name).definition.plan.stages]
+        if stage not in stages:
+            raise NotFoundError(f"pipeline `{name}` has no stage `{stage}`", hint=f"It has: {', '.join(stages)}")
+
+
+_LARGEST_CHUNK = 1 << 20
+
+
+def read_log(path: Path, offset: int, *, finished: bool) -> LogChunk:
+    """Part of a log file, at most a mebibyte, cut between characters. A log that is not there yet is empty."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            content = file.read(_LARGEST_CHUNK)
+    except FileNotFoundError:
+        content = b""
+    whole = content[: content.rfind(b"\n") + 1] if not finished or len(content) == _LARGEST_CHUNK else content
+    whole = whole or (content if len(content) == _LARGEST_CHUNK else whole)
+    at_end = finished and len(content) < _LARGEST_CHUNK
+    return LogChunk(text=whole.decode("utf-8", "replace"), next_offset=offset + len(whole), finished=at_end)

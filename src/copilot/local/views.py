@@ -1,0 +1,163 @@
+"""What is stored, as the values that an engine answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from copilot.engine import (
+    ActionState,
+    Deployment,
+    Environment,
+    ExecutionDetail,
+    ExecutionSummary,
+    PipelineDetail,
+    PipelineSummary,
+    ServiceState,
+    StageState,
+    Task,
+)
+from copilot.local.runtime import Runtime
+from copilot.local.store.catalog import PipelineRecord
+from copilot.local.store.executions import ExecutionRecord
+from copilot.local.store.releases import DeploymentRecord, ReleaseRecord, TaskRecord
+from copilot.release.plan import Action, Stage
+
+REGION = "local"
+ACCOUNT = "local"
+"""What stands where an aws engine has its region and account."""
+
+
+def execution_summary(record: ExecutionRecord) -> ExecutionSummary:
+    """One line of an execution."""
+    return ExecutionSummary(
+        number=record.number,
+        status=record.state.status,
+        trigger=record.trigger,
+        revision=record.revision,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        rollback_of=record.rollback_of,
+    )
+
+
+def execution_detail(record: ExecutionRecord, disabled: Mapping[str, str]) -> ExecutionDetail:
+    """An execution with its stages. ``disabled``: stage to reason, of the pipeline."""
+    stages = [_stage(record, index, disabled) for index in range(len(record.state.stages))]
+    times = [t for stage in stages for a in stage.actions for t in (a.started_at, a.ended_at) if t is not None]
+    return ExecutionDetail(
+        app=record.app,
+        pipeline_name=record.pipeline,
+        summary=execution_summary(record),
+        stages=tuple(stages),
+        updated_at=max([record.started_at, record.ended_at or 0.0, *times]),
+    )
+
+
+def _stage(record: ExecutionRecord, index: int, disabled: Mapping[str, str]) -> StageState:
+    stage = record.state.plan.stages[index]
+    run = record.state.stages[index]
+    never = run.status == "Pending" and not record.state.active
+    return StageState(
+        stage_name=stage.name,
+        environment=stage.environment,
+        status="Skipped" if never else run.status,
+        actions=tuple(_action(record, stage, action) for action in stage.actions),
+        transition_enabled=stage.name not in disabled,
+        disabled_reason=disabled.get(stage.name),
+    )
+
+
+def _action(record: ExecutionRecord, stage: Stage, action: Action) -> ActionState:
+    attempt = record.attempts[stage.name, action.name]
+    result = attempt.result
+    return ActionState(
+        name=action.name,
+        kind=action.kind,
+        run_order=action.run_order,
+        status=attempt.status,
+        attempt=attempt.number,
+        started_at=attempt.started_at,
+        ended_at=attempt.ended_at,
+        summary=result.summary if result else "",
+        details=result.details if result else (),
+        url=result.url if result else None,
+        expires_at=attempt.expires_at,
+    )
+
+
+def pipeline_summary(record: PipelineRecord, latest: ExecutionRecord | None) -> PipelineSummary:
+    """One line of a pipeline."""
+    definition = record.definition
+    return PipelineSummary(
+        name=definition.name,
+        pipeline_name=definition.name,
+        app=definition.app,
+        region=REGION,
+        account_id=ACCOUNT,
+        repository=definition.repository,
+        branch=definition.branch,
+        updated_at=record.updated_at,
+        latest=execution_summary(latest) if latest else None,
+    )
+
+
+def pipeline_detail(record: PipelineRecord, disabled: Mapping[str, str]) -> PipelineDetail:
+    """A pipeline's structure."""
+    return PipelineDetail(
+        definition=record.definition,
+        region=REGION,
+        account_id=ACCOUNT,
+        trigger=record.trigger,
+        created_at=record.created_at,
+        updated_at=record.updated_at,
+        disabled_stages=dict(disabled),
+    )
+
+
+def service_state(
+    environment: Environment, release: ReleaseRecord | None, tasks: list[TaskRecord], runtime: Runtime
+) -> ServiceState:
+    """A service in one environment."""
+    if release is None:
+        return ServiceState(
+            environment=environment.name, url=None, release=None, image=None, revision=None, desired_count=0, deployed_at=None
+        )
+    description = release.description
+    return ServiceState(
+        environment=environment.name,
+        url=environment.url + description.routing.path if description.routing else None,
+        release=release.id,
+        image=description.image,
+        revision=description.revision,
+        desired_count=description.count,
+        deployed_at=release.deployed_at,
+        tasks=tuple(_task(task, runtime) for task in tasks),
+    )
+
+
+def _task(task: TaskRecord, runtime: Runtime) -> Task:
+    return Task(
+        id=task.id,
+        release=task.release,
+        status=task.status,
+        port=task.port,
+        pid=runtime.pid(task.id),
+        started_at=task.started_at,
+        restarts=task.restarts,
+        last_exit=task.last_exit,
+    )
+
+
+def deployment(record: DeploymentRecord, url: str | None) -> Deployment:
+    """A deployment asked for directly."""
+    description = record.description
+    return Deployment(
+        id=record.id,
+        app=description.application,
+        environment=description.environment,
+        workload=description.workload,
+        status=record.status,  # type: ignore[arg-type] # the database's text; pydantic checks it
+        error=record.error,
+        details=record.details,
+        url=url,
+    )

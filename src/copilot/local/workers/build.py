@@ -1,0 +1,143 @@
+"""Actions that run a buildspec: the build itself, pre- and post-deployments, and test commands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from copilot.errors import CopilotError, NotFoundError
+from copilot.local.action import ActionContext, ActionResult
+from copilot.local.artifacts import ArtifactStore
+from copilot.local.buildspec import BuildRequest, BuildResult, BuildRunner, commands_buildspec
+from copilot.local.context import BuildContext
+from copilot.local.home import Home
+from copilot.local.store import Store
+from copilot.manifest.buildspec import Buildspec
+from copilot.manifest.loader import parse
+from copilot.release.plan import (
+    BUILD_ARTIFACT,
+    SOURCE_ARTIFACT,
+    BuildAction,
+    CommandsAction,
+    DeployAction,
+    ProjectAction,
+)
+
+MOST_RERUNS = 1
+"""How often a build whose processes vanished together with a killed server is started again."""
+
+BuildLike = BuildAction | ProjectAction | CommandsAction
+
+
+class BuildWorker:
+    """Runs buildspecs through a `BuildRunner`, whose builds outlive this server."""
+
+    def __init__(self, store: Store, home: Home, artifacts: ArtifactStore, runner: BuildRunner) -> None:
+        self._store = store
+        self._home = home
+        self._artifacts = artifacts
+        self._runner = runner
+
+    def run(self, context: ActionContext) -> ActionResult:
+        """Start the build, or take up the one that an earlier server started; wait for its end."""
+        action = context.action
+        if not isinstance(action, BuildAction | ProjectAction | CommandsAction):
+            raise TypeError(action.kind)
+        state = self._runner.state(context.attempt) if context.resumed else "absent"
+        if state == "lost":
+            if context.reruns >= MOST_RERUNS:
+                raise CopilotError("the build was lost twice together with the server", hint="Retry it with `copilot pipeline retry`")
+            self._store.executions.count_rerun(context.attempt)
+            self._runner.clean(context.attempt)
+            state = "absent"
+        if state == "absent":
+            self._runner.start(self._request(context, action))
+        result = self._runner.wait(context.attempt, context.cancelled)
+        self._runner.clean(context.attempt)
+        return _action_result(action, result)
+
+    def _request(self, context: ActionContext, action: BuildLike) -> BuildRequest:
+        source = context.artifacts[SOURCE_ARTIFACT]
+        if isinstance(action, CommandsAction):
+            buildspec = commands_buildspec(action.commands)
+        else:
+            buildspec = self._read_buildspec(context, source, action.buildspec)
+        return BuildRequest(
+            attempt=context.attempt,
+            buildspec=buildspec,
+            source=source,
+            variables=self._variables(context, action),
+            timeout_minutes=action.timeout,
+            log=context.log,
+        )
+
+    def _read_buildspec(self, context: ActionContext, source: str, path: str) -> Buildspec:
+        try:
+            content = self._artifacts.read(source, path)
+        except NotFoundError:
+            commit = context.revision.id[:7] if context.revision else "the commit"
+            raise NotFoundError(f"`{path}` is not in {commit}", hint=f"Commit it: git add {path} && git commit && git push") from None
+        return parse(content.decode("utf-8", "replace"), Buildspec, path).model
+
+    def _variables(self, context: ActionContext, action: BuildLike) -> dict[str, str]:
+        project = f"pipeline-{context.app}-{context.pipeline}-{action.name}"
+        revision = context.revision.id if context.revision else ""
+        variables = {
+            **(action.variables if isinstance(action, BuildAction) else self._environment_variables(context.app, action)),
+            "COPILOT_APPLICATION_NAME": context.app,
+            "COPILOT_HOME": str(self._home.root),
+            "CODEBUILD_BUILD_ID": f"{project}:{context.attempt}",
+            "CODEBUILD_BUILD_ARN": f"local:{project}:{context.attempt}",
+            "CODEBUILD_BUILD_NUMBER": str(context.execution),
+            "CODEBUILD_BUILD_IMAGE": "local",
+            "CODEBUILD_INITIATOR": f"codepipeline/{context.pipeline}",
+            "CODEBUILD_LOG_PATH": str(context.log),
+            "CODEBUILD_RESOLVED_SOURCE_VERSION": revision,
+            "CODEBUILD_SOURCE_VERSION": revision,
+            "CODEBUILD_SOURCE_REPO_URL": context.repository,
+            "CODEBUILD_START_TIME": str(int(time.time() * 1000)),
+        }
+        if isinstance(action, BuildAction):
+            variables[BuildContext.VARIABLE] = str(self._write_context(context))
+        return variables
+
+    def _environment_variables(self, app: str, action: ProjectAction | CommandsAction) -> Mapping[str, str]:
+        environment = self._store.catalog.environment(app, action.environment)
+        return {"COPILOT_ENVIRONMENT_NAME": environment.name, "COPILOT_LB_DNS": f"localhost:{environment.port}"}
+
+    def _write_context(self, context: ActionContext) -> Path:
+        """What `copilot pipeline build` has to know, in a file: it needs no server, which may be killed meanwhile."""
+        targets: dict[str, list[str]] = {}
+        for stage in context.plan.stages:
+            for action in stage.actions:
+                if isinstance(action, DeployAction):
+                    targets.setdefault(action.workload, []).append(action.environment)
+        known = {e.name: e.runtime for e in self._store.catalog.environments(context.app)}
+        missing = [e for e in context.plan.environments if e not in known]
+        if missing:
+            raise NotFoundError(
+                f"environment `{missing[0]}` of the pipeline does not exist any more",
+                hint=f"Create it with `copilot env init --name {missing[0]}`, or remove its stage and run `copilot pipeline update`",
+            )
+        content = BuildContext(
+            application=context.app,
+            pipeline=context.pipeline,
+            execution=context.execution,
+            revision=context.revision.id if context.revision else "",
+            targets={workload: tuple(environments) for workload, environments in targets.items()},
+            runtimes=known,
+        )
+        path = self._home.builds / f"{context.attempt}.context.json"
+        content.write(path)
+        return path
+
+
+def _action_result(action: BuildLike, result: BuildResult) -> ActionResult:
+    artifacts = {}
+    if isinstance(action, BuildAction) and result.artifact is not None:
+        artifacts[BUILD_ARTIFACT] = result.artifact
+    succeeded = result.status == "SUCCEEDED"
+    if succeeded and isinstance(action, BuildAction) and not artifacts:
+        return ActionResult(succeeded=False, summary="the buildspec puts out no artifacts, so there is nothing to deploy")
+    return ActionResult(succeeded=succeeded, summary=result.summary, details=() if succeeded else result.tail, artifacts=artifacts)
