@@ -14,12 +14,11 @@ def main() -> None:
     """Run the program on this process's arguments."""
     answer = quick_answer(sys.argv[1:])
     if answer is None or any(name.endswith("_COMPLETE") for name in os.environ):
-        from copilot.cli._root import root  # noqa: PLC0415 - click costs 50 ms, which help and version need not pay
+        from copilot.cli._root import run  # noqa: PLC0415 - click costs 50 ms, which help and version need not pay
 
-        root.main(sys.argv[1:])
-    else:
-        sys.stdout.write(answer)
-        sys.stdout.flush()
+        sys.exit(run(sys.argv[1:]))
+    sys.stdout.write(answer)
+    sys.stdout.flush()
 
 
 def quick_answer(arguments: list[str]) -> str | None:

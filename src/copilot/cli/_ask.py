@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from copilot.cli._output import has_colour, has_symbols, pad
-from copilot.errors import UsageError
+from copilot.cli._output import dim, has_colour, has_symbols, pad, say
+from copilot.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from questionary import Question
@@ -94,6 +94,40 @@ def select_in_order(question: str, choices: Sequence[str], *, flag: str) -> tupl
             break
         picked.append(str(answer))
     return tuple(picked)
+
+
+def choose(kind: str, names: Sequence[str], given: str | None, *, owner: str, create: str, flag: str = "--name") -> str:
+    """One of the things that exist: the one given, the only one, or the one that the person picks.
+
+    Args:
+        kind: What they are, such as ``environment``.
+        names: Those that exist.
+        given: What the command line says.
+        owner: What they belong to, as in ``application `shop```.
+        create: The command that makes one.
+        flag: The flag that answers it.
+
+    Raises:
+        NotFoundError: It does not exist, or there is none.
+    """
+    if not names:
+        raise NotFoundError(f"{owner} has no {kind}", hint=f"create one with `{create}`")
+    if given is not None:
+        if given not in names:
+            raise NotFoundError(f"{kind} `{given}` does not exist in {owner}", hint=f"it has: {', '.join(names)}")
+        return given
+    if len(names) == 1:
+        say(dim(f"{kind.capitalize()} {names[0]} (the only one)"))
+        return names[0]
+    return select(f"Which {kind}?", list(names), flag=flag)
+
+
+def name_fault(value: str) -> str | None:
+    """A `Check`: may an application, environment or workload be called so?"""
+    from copilot.manifest.names import name_fault as fault_of
+
+    fault = fault_of(value)
+    return f"The name {fault}" if fault else None
 
 
 def confirm_deletion(question: str, *, yes: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from copilot.errors import NotFoundError, UnsupportedError, UsageError
 
@@ -38,17 +38,20 @@ class Context:
             )
         return self.workspace
 
-    @cached_property
+    @property
+    def known_app(self) -> str | None:
+        """The application's name: the flag's, or the workspace's; None when neither says."""
+        return self._app_flag or (self.workspace.application if self.workspace else None)
+
+    @property
     def app(self) -> str:
-        """The application's name: ``--app``, or the workspace's. Raises UsageError when neither says."""
-        if self._app_flag:
-            return self._app_flag
-        if self.workspace is None:
+        """The application's name: the flag's, or the workspace's. Raises UsageError when neither says."""
+        if self.known_app is None:
             raise UsageError(
                 "which application? `--app` is missing, and there is no copilot/.workspace here or above",
                 hint="name it with `--app`, or make one with `copilot app init`",
             )
-        return self.workspace.application
+        return self.known_app
 
     @cached_property
     def engine(self) -> Engine:
@@ -56,11 +59,8 @@ class Context:
 
         Raises UnsupportedError for the aws engine, EngineUnavailableError when the server does not come up.
         """
-        if self.workspace is not None and self.workspace.engine == "aws" and self.app == self.workspace.application:
-            raise UnsupportedError(
-                "the aws engine is not part of this release yet",
-                hint="to run this application on this machine, put `engine: local` into copilot/.workspace",
-            )
+        if self.workspace is not None and self.workspace.engine == "aws" and self.known_app == self.workspace.application:
+            refuse_aws()
         return connect()
 
 
@@ -71,3 +71,11 @@ def connect() -> Engine:
 
     with progress("Starting the local engine"):
         return connect_local()
+
+
+def refuse_aws() -> NoReturn:
+    """Raises UnsupportedError: this release has the local engine only."""
+    raise UnsupportedError(
+        "the aws engine is not part of this release yet",
+        hint="to run this application on this machine, put `engine: local` into copilot/.workspace",
+    )

@@ -80,6 +80,18 @@ def app_option(function: F) -> F:
     )(function)
 
 
+def app_name_option(function: F) -> F:
+    """Add ``--name -n`` for an application; the command gets a `Context` as ``context``."""
+    return click.option(
+        "--name",
+        "-n",
+        "context",
+        metavar="NAME",
+        help="The application; default: the one of this repository.",
+        callback=lambda _ctx, _param, value: Context(value),
+    )(function)
+
+
 def json_option(function: F) -> F:
     """Add ``--json``; the command gets ``as_json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)

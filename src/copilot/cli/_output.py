@@ -15,6 +15,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -143,6 +144,11 @@ def cell_width(text: str) -> int:
 def pad(text: str, width: int) -> str:
     """The text with spaces after it up to a number of columns."""
     return text + " " * (width - cell_width(text))
+
+
+def shown_path(path: Path) -> str:
+    """A path as a person would type it here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def duration(seconds: float) -> str:

@@ -134,30 +134,23 @@ class Group(click.Group):
         )
 
 
-class Root(Group):
-    """The whole program."""
-
-    def main(self, args: Sequence[str] | None = None, **_: Any) -> NoReturn:
-        """Run a command line and exit: 0, 1 (something went wrong), 2 (wrong command line), 130 (ctrl-C).
-
-        Args:
-            args: The words after the program's name; None: this process's.
-            _: What click's test runner passes; how to run is settled here.
-        """
-        words = list(sys.argv[1:] if args is None else args)
-        end = words.index("--") if "--" in words else len(words)
-        debug = "--debug" in words[:end]
-        words = [w for w in words[:end] if w != "--debug"] + words[end:]
-        completion = completion_variable()
-        if completion in os.environ:
-            super().main(words, prog_name=_program(), complete_var=completion)
-        sys.exit(_run(lambda: super(Root, self).main(words, prog_name=PROGRAM, standalone_mode=False), debug=debug))
-
-
 class CommandLineError(CopilotError):
     """The words of the command line make no command."""
 
     exit_code = 2
+
+
+def run(args: Sequence[str]) -> int:
+    """Run a command line: the words after the program's name.
+
+    Returns:
+        The exit code: 0, 1 (something went wrong), 2 (wrong command line), 130 (ctrl-C). What went wrong has been said.
+    """
+    end = args.index("--") if "--" in args else len(args)
+    words = [*(word for word in args[:end] if word != "--debug"), *args[end:]]
+    if completion_variable() in os.environ:
+        root.main(words, prog_name=_program(), complete_var=completion_variable())
+    return _guarded(lambda: root.main(words, prog_name=PROGRAM, standalone_mode=False), debug="--debug" in args[:end])
 
 
 def command(path: str) -> Callable[[Callable[..., None]], Command]:
@@ -193,7 +186,7 @@ def _program() -> str:
     return name if name in {PROGRAM, "copilot-pipelines"} else PROGRAM
 
 
-def _run(work: Callable[[], Any], *, debug: bool) -> int:
+def _guarded(work: Callable[[], Any], *, debug: bool) -> int:
     """Do it, and turn what goes wrong into a few calm lines and an exit code."""
     try:
         result = work()
@@ -202,7 +195,7 @@ def _run(work: Callable[[], Any], *, debug: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (click.Abort, KeyboardInterrupt):
-        say("\nStopped.")
+        say("Stopped.")  # click has ended the line that ^C is on
         return _INTERRUPTED
     except click.ClickException as error:
         return _report(_of_click(error), debug=debug)
@@ -236,4 +229,4 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-root = Root()
+root = Group()

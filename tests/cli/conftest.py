@@ -1,0 +1,172 @@
+"""Running the program: in this process for most tests, in a process of its own, and on a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from copilot.cli._root import run
+
+DEADLINE = 20.0
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command line came to."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+class Cli:
+    """Runs command lines inside this process, without a terminal."""
+
+    def __call__(self, *args: str, stdin: str = "") -> Result:
+        with CliRunner().isolation(input=stdin) as (stdout, stderr, _):
+            code = run(args)
+            return Result(code, stdout.getvalue().decode(), stderr.getvalue().decode())
+
+    def ok(self, *args: str, stdin: str = "") -> Result:
+        result = self(*args, stdin=stdin)
+        assert result.exit_code == 0, f"copilot {' '.join(args)}: exit {result.exit_code}\n{result.stderr}\n{result.stdout}"
+        return result
+
+
+class Terminal:
+    """A program on a terminal of its own, read and typed at as a person would."""
+
+    def __init__(self, *args: str, cwd: Path, env: Mapping[str, str], columns: int = 100) -> None:
+        leader, follower = pty.openpty()
+        self._leader = leader
+        self._screen = ""
+        settings = {"TERM": "xterm", "COLUMNS": str(columns), "LINES": "40", "PROMPT_TOOLKIT_NO_CPR": "1", **env}
+        self._process = subprocess.Popen(
+            args,
+            cwd=cwd,
+            env={**os.environ, **settings},
+            stdin=follower,
+            stdout=follower,
+            stderr=follower,
+            start_new_session=True,
+        )
+        os.close(follower)
+
+    @property
+    def screen(self) -> str:
+        """All that was shown so far, without escape sequences."""
+        return _ESCAPES.sub("", self._screen)
+
+    @property
+    def raw(self) -> str:
+        """All that was shown so far."""
+        return self._screen
+
+    def wait_for(self, text: str) -> None:
+        """Wait until a text has been shown, and forget what was shown up to it."""
+        deadline = time.monotonic() + DEADLINE
+        while text not in self.screen:
+            assert time.monotonic() < deadline, f"{text!r} did not come up:\n{self.screen}"
+            self._read(0.2)
+        self._screen = self.screen.split(text, 1)[1]
+
+    def type(self, keys: str) -> None:
+        """Press keys."""
+        os.write(self._leader, keys.encode())
+
+    def interrupt(self) -> None:
+        """Send what ctrl-C sends."""
+        os.killpg(self._process.pid, signal.SIGINT)
+
+    def finish(self) -> int:
+        """Wait for its end; the answer is its exit code."""
+        deadline = time.monotonic() + DEADLINE
+        while self._process.poll() is None:
+            assert time.monotonic() < deadline, f"still running:\n{self.screen}"
+            self._read(0.1)
+        while self._read(0.05):
+            pass
+        return self._process.returncode
+
+    def close(self) -> None:
+        """Kill it if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        os.close(self._leader)
+
+    def _read(self, timeout: float) -> bool:
+        if not select.select([self._leader], [], [], timeout)[0]:
+            return False
+        try:
+            data = os.read(self._leader, 65536)
+        except OSError:  # the other side is closed
+            return False
+        self._screen += data.decode(errors="replace")
+        return bool(data)
+
+
+class Terminals:
+    """Opens terminals that are closed when the test ends."""
+
+    def __init__(self, cwd: Path, env: Mapping[str, str]) -> None:
+        self._cwd = cwd
+        self._env = dict(env)
+        self._open: list[Terminal] = []
+
+    def __call__(self, *args: str, env: Mapping[str, str] | None = None, columns: int = 100) -> Terminal:
+        """Run the program with these arguments."""
+        return self.run(sys.executable, "-m", "copilot", *args, env=env, columns=columns)
+
+    def script(self, code: str) -> Terminal:
+        """Run Python code."""
+        return self.run(sys.executable, "-c", code)
+
+    def run(self, *args: str, env: Mapping[str, str] | None = None, columns: int = 100) -> Terminal:
+        """Run any program."""
+        terminal = Terminal(*args, cwd=Path.cwd(), env={**self._env, **(env or {})}, columns=columns)
+        self._open.append(terminal)
+        return terminal
+
+    def close(self) -> None:
+        for terminal in self._open:
+            terminal.close()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own for the engine, and one for the repository, which is the current one."""
+    home = tmp_path / "home"
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    monkeypatch.setenv("COPILOT_HOME", str(home))
+    for name in ("NO_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.chdir(repository)
+    return home
+
+
+@pytest.fixture
+def cli() -> Cli:
+    return Cli()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminals]:
+    terminals = Terminals(tmp_path, {})
+    yield terminals
+    terminals.close()
