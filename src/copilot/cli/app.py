@@ -1,0 +1,139 @@
+"""``copilot app``: applications."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from copilot.cli import _ask
+from copilot.cli._context import Context, connect, refuse_aws
+from copilot.cli._options import app_name_option, json_option, yes_option
+from copilot.cli._output import ago, bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table
+from copilot.cli._root import command
+from copilot.errors import ConflictError
+
+
+@command("app init")
+@click.argument("name", required=False)
+@click.option("--engine", type=click.Choice(["local", "aws"]), default="local", show_default=True, help="What runs it.")
+def init(name: str | None, engine: str) -> None:
+    """The application's name goes into copilot/.workspace, from which all other commands know it."""
+    from copilot.manifest.names import check_name
+    from copilot.workspace import Workspace
+
+    context = Context()
+    workspace = context.workspace
+    if engine == "aws" or (workspace is not None and workspace.engine == "aws"):
+        refuse_aws()
+    if workspace is not None:
+        if name not in (None, workspace.application):
+            raise ConflictError(
+                f"this repository belongs to application `{workspace.application}`, not `{name}`",
+                hint="to move it to another application, delete copilot/.workspace first",
+            )
+        name = workspace.application
+    if name is None:
+        name = _ask.text("What is the application called?", flag="NAME", default=_suggested_name(), check=_ask.name_fault)
+    check_name("application", name)
+
+    exists = _create(name)
+    if workspace is None:
+        workspace = Workspace.create(Path.cwd(), application=name, engine="local")
+        made = "Registered this repository with the existing application" if exists else "Created application"
+        say_done(f"{made} {bold(name)}")
+        say(f"  wrote {shown_path(workspace.root / 'copilot' / '.workspace')}")
+    elif exists:
+        say(f"Application {bold(name)} exists, and this repository is part of it. There was nothing to do.")
+    else:
+        say_done(f"Created application {bold(name)}, as copilot/.workspace names it")
+    engine_ = connect()
+    say_next("copilot env init --name test" if not engine_.environments(name) else "copilot svc init")
+
+
+@command("app ls")
+@json_option
+def ls(as_json: bool) -> None:
+    """One name per line."""
+    applications = connect().applications()
+    if as_json:
+        print_json({"applications": applications})
+        return
+    for application in applications:
+        out(application.name)
+    if not applications:
+        say("There are no applications yet.")
+        say_next("copilot app init")
+
+
+@command("app show")
+@app_name_option
+@json_option
+def show(context: Context, as_json: bool) -> None:
+    """With ``--json``, everything it holds."""
+    name = _existing(context)
+    engine = context.engine
+    application = engine.application(name)
+    environments = engine.environments(name)
+    workloads = engine.workloads(name)
+    pipelines = engine.pipelines(name)
+    if as_json:
+        held = {"environments": environments, "services": workloads, "pipelines": pipelines}
+        print_json({**application.model_dump(mode="json", by_alias=True), **held})
+        return
+    out(fields({"Application": bold(name), "Engine": application.engine, "Created": ago(application.created_at, time.time())}))
+    out("\nEnvironments")
+    out(table([(e.name, e.runtime, e.url) for e in environments], ("name", "runtime", "url")) if environments else dim("none"))
+    out("\nServices")
+    out(table([(w.name, w.type) for w in workloads], ("name", "type")) if workloads else dim("none"))
+    out("\nPipelines")
+    rows = [(p.name, p.repository, p.branch) for p in pipelines]
+    out(table(rows, ("name", "repository", "branch")) if rows else dim("none"))
+
+
+@command("app delete")
+@app_name_option
+@yes_option
+def delete(context: Context, yes: bool) -> None:
+    """Its pipelines, services and environments go with it; what runs is stopped. The manifests in copilot/ stay."""
+    name = _existing(context)
+    engine = context.engine
+    held = {
+        "environment": len(engine.environments(name)),
+        "service": len(engine.workloads(name)),
+        "pipeline": len(engine.pipelines(name)),
+    }
+    contents = ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for what, n in held.items() if n)
+    _ask.confirm_deletion(f"Delete application {name}{f' with {contents}' if contents else ''}?", yes=yes)
+    with progress(f"Deleting application {name}"):
+        engine.delete_application(name)
+    say_done(f"Deleted application {bold(name)}{f' with {contents}' if contents else ''}")
+    workspace = context.workspace
+    if workspace is not None and workspace.application == name:
+        marker = workspace.root / "copilot" / ".workspace"
+        marker.unlink(missing_ok=True)
+        say(f"  removed {shown_path(marker)}; the manifests beside it stay")
+    say_next("copilot app init")
+
+
+def _create(name: str) -> bool:
+    """Create the application; the answer is whether it existed before."""
+    try:
+        connect().create_application(name)
+    except ConflictError:
+        return True
+    return False
+
+
+def _existing(context: Context) -> str:
+    """The application to work on: ``--name``, the workspace's, the only one, or the one that is picked."""
+    names = [a.name for a in context.engine.applications()]
+    return _ask.choose("application", names, context.known_app, owner="this machine", create="copilot app init")
+
+
+def _suggested_name() -> str:
+    from copilot.manifest.names import name_fault
+
+    name = Path.cwd().name.lower().replace("_", "-").replace(" ", "-")
+    return name if name_fault(name) is None else ""

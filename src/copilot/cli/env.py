@@ -1,0 +1,160 @@
+"""``copilot env``: environments."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from copilot.cli import _ask
+from copilot.cli._context import Context
+from copilot.cli._options import app_option, json_option, yes_option
+from copilot.cli._output import (
+    FAILED,
+    OK,
+    ago,
+    bold,
+    dim,
+    fields,
+    green,
+    out,
+    print_json,
+    progress,
+    red,
+    say,
+    say_done,
+    say_next,
+    table,
+)
+from copilot.cli._root import command
+from copilot.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from copilot.engine import Engine, ServiceState
+
+_name_option = click.option("--name", "-n", metavar="NAME", help="The environment.")
+
+
+@command("env init")
+@app_option
+@_name_option
+@click.option("--runtime", type=click.Choice(["host", "docker"]), help="What runs containers; default: what this machine has.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of its front door on loopback; default: a free one.")
+def init(context: Context, name: str | None, runtime: str | None, port: int | None) -> None:
+    """Its front door is one address from which requests go to services by their path."""
+    from copilot.manifest.names import check_name
+
+    app = context.app
+    if runtime == "docker":
+        raise UnsupportedError(
+            "the docker runtime is not part of this release yet",
+            hint="`--runtime host` runs services as processes of this machine",
+        )
+    if name is None:
+        taken = {e.name for e in context.engine.environments(app)} if _ask.can_ask() else set()
+        name = _ask.text(
+            "What is the environment called?",
+            flag="--name",
+            default=next((n for n in ("test", "prod") if n not in taken), ""),
+            check=_ask.name_fault,
+        )
+    check_name("environment", name)
+    with progress(f"Creating environment {name}"):
+        environment = context.engine.create_environment(app, name, runtime, port)
+    say_done(f"Created environment {bold(name)} in application {bold(app)}")
+    say(fields({"  Runtime": environment.runtime, "  URL": environment.url}))
+    say_next(f"copilot deploy --env {name}" if context.engine.workloads(app) else "copilot svc init")
+
+
+@command("env ls")
+@app_option
+@json_option
+def ls(context: Context, as_json: bool) -> None:
+    """In the order they were created."""
+    environments = context.engine.environments(context.app)
+    if as_json:
+        print_json({"environments": environments})
+    elif environments:
+        out(table([(e.name, e.runtime, e.url) for e in environments], ("name", "runtime", "url")))
+    else:
+        say(f"Application {context.app} has no environments yet.")
+        say_next("copilot env init --name test")
+
+
+@command("env show")
+@app_option
+@_name_option
+@json_option
+def show(context: Context, name: str | None, as_json: bool) -> None:
+    """For each service: its release, and how many of its tasks are healthy."""
+    engine = context.engine
+    name = _existing(context, name)
+    environment = engine.environment(context.app, name)
+    services = _services(engine, context.app, name)
+    if as_json:
+        states = [{"name": service, **state.model_dump(mode="json", by_alias=True)} for service, state in services]
+        print_json({**environment.model_dump(mode="json", by_alias=True), "services": states})
+        return
+    out(
+        fields(
+            {
+                "Environment": bold(name),
+                "Application": context.app,
+                "Runtime": environment.runtime,
+                "URL": environment.url,
+                "Created": ago(environment.created_at, time.time()),
+            }
+        )
+    )
+    out("\nServices")
+    rows = [(service, *describe(state)) for service, state in services]
+    out(table(rows, ("name", "tasks", "image", "revision", "deployed", "url")) if rows else dim("none deployed"))
+
+
+@command("env delete")
+@app_option
+@_name_option
+@yes_option
+def delete(context: Context, name: str | None, yes: bool) -> None:
+    """A pipeline that deploys to it must be changed or deleted first."""
+    engine = context.engine
+    name = _existing(context, name)
+    running = [service for service, _ in _services(engine, context.app, name)]
+    stopping = f", stopping {', '.join(running)}" if running else ""
+    _ask.confirm_deletion(f"Delete environment {name} of application {context.app}{stopping}?", yes=yes)
+    with progress(f"Deleting environment {name}"):
+        engine.delete_environment(context.app, name)
+    say_done(f"Deleted environment {bold(name)}{stopping}")
+    say_next("copilot env ls")
+
+
+def describe(state: ServiceState) -> tuple[str, str, str, str, str]:
+    """Cells about a service in an environment: tasks, image, revision, when it was deployed, URL."""
+    if state.release is None:
+        return (dim("not deployed"), "", "", "", "")
+    healthy = sum(task.status == "Healthy" for task in state.tasks)
+    count = f"{healthy}/{state.desired_count}"
+    tasks = f"{green(OK)} {count}" if healthy >= state.desired_count else f"{red(FAILED)} {count}"
+    revision = state.revision or ""
+    return (
+        tasks,
+        (state.image or "")[:15],
+        revision[:7] + ("-dirty" if revision.endswith("-dirty") else ""),
+        ago(state.deployed_at, time.time()) if state.deployed_at else "",
+        state.url or "",
+    )
+
+
+def _existing(context: Context, given: str | None) -> str:
+    names = [e.name for e in context.engine.environments(context.app)]
+    return _ask.choose("environment", names, given, owner=f"application `{context.app}`", create="copilot env init")
+
+
+def _services(engine: Engine, app: str, environment: str) -> list[tuple[str, ServiceState]]:
+    """What is deployed to an environment."""
+    found = []
+    for workload in engine.workloads(app):
+        states = engine.service(app, workload.name).environments
+        found += [(workload.name, s) for s in states if s.environment == environment and s.release is not None]
+    return found
