@@ -47,12 +47,12 @@ class Fault:
             return self.text
         if self.kind == "value":
             return f"{_subject(self.path, data)} {self.text}"
+        if self.kind == "unsupported":
+            return f"{_subject(self.path, data)} is not supported yet"
         owner = _label(self.path[:-1], data)
         place = f" in {owner}" if owner else ""
         key = _dotted(self.path[-1:])
-        if self.kind == "unknown":
-            return f"unknown key {key}{place}"
-        return f"{key} {'is missing' if self.kind == 'missing' else 'is not supported yet'}{place}"
+        return f"unknown key {key}{place}" if self.kind == "unknown" else f"{key} is missing{place}"
 
 
 def raised(faults: Sequence[Fault]) -> PydanticCustomError:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from copilot.manifest.faults import Fault
-from copilot.manifest.scalars import ActionName, AnyText, Choice, Command, Flag, Name, Text, VariableName, Whole, Word
+from copilot.manifest.scalars import ActionName, AnyText, Choice, Command, FilePath, Flag, Name, Text, VariableName, Whole, Word
 from copilot.manifest.section import Section
 from copilot.manifest.values import Written, plain
 
@@ -58,7 +58,7 @@ class Build(Section):
     """How the code is built."""
 
     image: Word | None = Field(None, description="Image the build runs in on CodeBuild (aws engine).")
-    buildspec: Text | None = Field(
+    buildspec: FilePath | None = Field(
         None, description="Path of the buildspec, from the repository's root. Default: next to this file."
     )
     additional_policy: AdditionalPolicy | None = Field(None, description="Further permissions of the build (aws engine).")
@@ -72,7 +72,7 @@ class Build(Section):
 class Hook(Section):
     """A buildspec to run before or after the deployments of a stage."""
 
-    buildspec: Text = Field(description="Path of the buildspec to run, from the repository's root.")
+    buildspec: FilePath = Field(description="Path of the buildspec to run, from the repository's root.")
     depends_on: tuple[ActionName, ...] = Field((), description="Actions of the same list that must have succeeded before.")
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from copilot.manifest.faults import bad_value
 from copilot.manifest.names import action_name_fault, name_fault
@@ -13,6 +14,10 @@ from copilot.manifest.values import Written, kind_of, plain
 
 # What AWS Copilot's YAML library takes for true and false where it wants one of them.
 _YES_NO = {"y": True, "Y": True, "yes": True, "on": True, "n": False, "N": False, "no": False, "off": False}
+_DURATION = re.compile(
+    r"(?:(?P<h>[0-9]{1,6}(?:\.[0-9]{1,6})?)h)?(?:(?P<m>[0-9]{1,6}(?:\.[0-9]{1,6})?)m)?(?:(?P<s>[0-9]{1,6}(?:\.[0-9]{1,6})?)s)?(?:(?P<ms>[0-9]{1,9})ms)?"
+)
+_SECONDS = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
 
 
 def _refuse_nothing(value: Any) -> None:
@@ -62,6 +67,33 @@ def _command(value: Any) -> Any:
     if isinstance(value, dict):
         raise bad_value("must be text, not a mapping", "put the whole command in quotes: YAML takes `: ` for a key and its value")
     return value
+
+
+def _file_path(value: str) -> str:
+    if not value.isprintable():
+        raise bad_value("must not contain control characters")
+    if value.startswith("-"):
+        raise bad_value("must not begin with a hyphen", "write `./` in front of it")
+    return value
+
+
+def _arguments(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return shlex.split(value)
+    except ValueError as error:
+        raise bad_value(f"cannot be split into arguments: {str(error).lower()}") from None
+
+
+def _duration(value: Any) -> float:
+    _refuse_nothing(value)
+    match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
+    if match is None:
+        number = isinstance(plain(value), int) and not isinstance(plain(value), bool)
+        raise bad_value("must be a duration, such as `10s` or `1m30s`", f"did you mean `{value}s`?" if number else None)
+    seconds = sum(float(number) * _SECONDS[unit] for unit, number in match.groupdict(default="0").items())
+    return round(seconds, 3)
 
 
 def _variable_name(value: str) -> str:
@@ -115,6 +147,19 @@ ActionName = Annotated[AnyText, AfterValidator(_action_name), Field(json_schema_
 
 Name = Annotated[AnyText, AfterValidator(_name), Field(json_schema_extra={"pattern": "^[a-z][a-z0-9-]*$", "maxLength": 40})]
 """The name of an application, an environment or a workload."""
+
+FilePath = Annotated[Text, AfterValidator(_file_path)]
+"""A path that no program takes for an option."""
+
+Arguments = Annotated[
+    tuple[AnyText, ...],
+    BeforeValidator(_arguments),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""A command line: one text, split as a shell splits it, or a list of arguments."""
+
+Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema({"type": "string", "examples": ["10s", "1m30s"]})]
+"""A length of time, in seconds."""
 
 Command = Annotated[Text, BeforeValidator(_command)]
 """A shell command."""

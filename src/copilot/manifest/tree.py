@@ -197,8 +197,8 @@ def _scalar(tag: str, text: str) -> str | Written:
     return text
 
 
-# What the parser says, and how we say it: a part of its message, our sentence, what to do, and whether to point at its context mark,
-# where the thing began.
+# What the parser says, and how we say it: a part of its message, our sentence, what to do, and whether to point at its context
+# mark, where the thing began.
 _SENTENCES = (
     ("character '\\t'", "a tab cannot be used here", "indent with spaces", False),
     ("cannot start any token", "a value cannot begin with {character}", "put it in quotes", False),
