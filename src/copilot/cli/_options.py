@@ -50,6 +50,7 @@ IGNORED_FLAGS: dict[str, tuple[str, ...]] = {
         "--profile=",
         "--region=",
         "--resource-tags=",
+        "--tag=",
     ),
     "pipeline init": ("--pipeline-type=", "-p="),
     "pipeline update": ("--allow-downgrade",),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,9 +97,13 @@ def ls(context: Context, local: bool, as_json: bool) -> None:
 @app_option
 @_name_option
 @json_option
-def show(context: Context, name: str | None, as_json: bool) -> None:
+@click.option("--manifest", "environment", metavar="ENV", help="Print its manifest as it counts in an environment.")
+def show(context: Context, name: str | None, as_json: bool, environment: str | None) -> None:
     """In each environment: its release, and its tasks."""
     name = _existing(context, name)
+    if environment is not None:
+        _print_manifest(context, name, environment)
+        return
     service = context.engine.service(context.app, name)
     if as_json:
         print_json(service)
@@ -135,7 +141,7 @@ def _adopt(context: Context, name: str, manifest: Path, type_: str | None, known
     """Register a service whose manifest is there already."""
     from copilot.manifest.workload import load_workload
 
-    written = load_workload(manifest).manifest
+    written = load_workload(manifest).model
     if type_ not in (None, written.type):
         raise ConflictError(
             f"`{shown_path(manifest)}` says that `{name}` is a {written.type}, not a {type_}",
@@ -198,6 +204,23 @@ def _write(manifest: Path, answers: ServiceAnswers) -> None:
     manifest.parent.mkdir(parents=True, exist_ok=True)
     manifest.write_text(_service_files.manifest_text(answers), "utf-8")
     load_workload(manifest)
+
+
+def _print_manifest(context: Context, name: str, environment: str) -> None:
+    """The manifest with every setting, overrides applied."""
+    from ruamel.yaml import YAML
+
+    from copilot.manifest.workload import load_workload, resolved
+
+    context.engine.environment(context.app, environment)
+    manifest = load_workload(context.require_workspace().workload_manifest(name)).model
+    yaml = YAML()
+    yaml.width = sys.maxsize
+    text = io.StringIO()
+    yaml.dump(
+        resolved(manifest, environment).model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"environments"}), text
+    )
+    out(text.getvalue(), newline=False)
 
 
 def _existing(context: Context, given: str | None) -> str:
