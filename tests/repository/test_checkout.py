@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from copilot.errors import RepositoryError
 from copilot.repository import Checkout, Remote
-
-
-def run(folder: Path, *arguments: str) -> str:
-    settings = ["-c", "user.name=Ana", "-c", "user.email=ana@example.com", "-c", "init.defaultBranch=main"]
-    done = subprocess.run(["git", *settings, *arguments], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
-
-
-def commit(folder: Path, name: str, text: str = "x") -> str:
-    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(text)
-    run(folder, "add", "--force", name)
-    run(folder, "commit", "-m", f"Change {name}")
-    return run(folder, "rev-parse", "HEAD")
+from tests.gitrepo import commit, run
 
 
 @pytest.fixture

@@ -1,0 +1,49 @@
+"""Real git repositories for tests."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+_SETTINGS = (
+    "-c",
+    "user.name=Ana",
+    "-c",
+    "user.email=ana@example.com",
+    "-c",
+    "init.defaultBranch=main",
+    "-c",
+    "commit.gpgSign=false",
+)
+
+
+def run(folder: Path, *arguments: str) -> str:
+    """Run git in a folder. The answer is what it printed, without the last newline."""
+    done = subprocess.run(["git", *_SETTINGS, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.removesuffix("\n")
+
+
+def commit(folder: Path, name: str, text: str = "x", message: str | None = None) -> str:
+    """Write a file and commit it. The answer is the commit."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+    run(folder, "add", "--force", name)
+    run(folder, "commit", "-m", message or f"Change {name}")
+    return run(folder, "rev-parse", "HEAD")
+
+
+def push(folder: Path, *arguments: str) -> str:
+    """Push to ``origin``. The answer is what the pusher sees of it."""
+    done = subprocess.run(["git", "push", "origin", *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return done.stderr
+
+
+def repository_with_checkout(folder: Path, name: str = "shop.git") -> tuple[Path, Path]:
+    """A bare repository and a checkout of it on branch main with one pushed commit."""
+    bare, work = folder / name, folder / "work"
+    run(folder, "init", "--bare", str(bare))
+    run(folder, "init", str(work))
+    run(work, "remote", "add", "origin", str(bare))
+    commit(work, "README", "hello\n")
+    push(work, "main")
+    return bare, work
