@@ -29,7 +29,7 @@ from copilot import __version__
 from copilot.cli._commands import PROGRAM, Entry, below, find
 from copilot.cli._help import group_help, summary_line, terminal_width
 from copilot.cli._options import ignored_options
-from copilot.cli._output import red, say, show_error
+from copilot.cli._output import fit, red, say, show_error
 from copilot.errors import CopilotError
 
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
@@ -37,25 +37,42 @@ _INTERRUPTED = 130
 _TRUTH = {"true": True, "false": False}
 
 
+class _Formatter(click.HelpFormatter):
+    """Headings as `copilot.cli._help` has them."""
+
+    def write_heading(self, heading: str) -> None:
+        self.write(f"{heading}\n")
+
+
+class _ClickContext(click.Context):
+    formatter_class = _Formatter
+
+
 class Command(click.Command):
     """A command whose summary and example come from the table."""
+
+    context_class = _ClickContext
 
     def __init__(self, *args: Any, entry: Entry, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._entry = entry
 
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The summary, then what the function's docstring adds."""
-        del ctx
-        formatter.write_paragraph()
+    def get_help(self, ctx: click.Context) -> str:
+        """Help as the terminal can show it."""
+        return fit(super().get_help(ctx), sys.stdout)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The summary, what the function's docstring adds, usage, flags, an example."""
         formatter.write_text(summary_line(self._entry))
         if self.help:
             formatter.write_paragraph()
-            formatter.write_text(self.help)
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """An example."""
-        del ctx
+            formatter.write_text(self.help.replace("``", "`"))
+        pieces = [metavar for p in self.get_params(ctx) if isinstance(p, click.Argument) and (metavar := p.make_metavar(ctx))]
+        with formatter.section("Usage"):
+            formatter.write(f"  {' '.join([PROGRAM, self._entry.path, *pieces, '[flags]'])}\n")
+        records = [r for p in self.get_params(ctx) if isinstance(p, click.Option) and (r := p.get_help_record(ctx))]
+        with formatter.section("Flags"):
+            formatter.write_dl(records)
         lines = self._entry.example.splitlines()
         with formatter.section("Example" if len(lines) == 1 else "Examples"):
             for line in lines:

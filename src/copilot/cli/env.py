@@ -40,7 +40,9 @@ _name_option = click.option("--name", "-n", metavar="NAME", help="The environmen
 @app_option
 @_name_option
 @click.option("--runtime", type=click.Choice(["host", "docker"]), help="What runs containers; default: what this machine has.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Port of its front door on loopback; default: a free one.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="PORT", help="Port of its front door on loopback; default: a free one."
+)
 def init(context: Context, name: str | None, runtime: str | None, port: int | None) -> None:
     """Its front door is one address from which requests go to services by their path."""
     from copilot.manifest.names import check_name

@@ -33,7 +33,11 @@ Values = Mapping[str, Mapping[str, str]]
 )
 @click.option("--overwrite", is_flag=True, help="Replace the values of a secret that exists.")
 @click.option(
-    "--cli-input-yaml", "file", type=click.Path(path_type=Path), help="File with `<secret>: {<env>: <value>}` for several."
+    "--cli-input-yaml",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File with `<secret>: {<env>: <value>}` for several.",
 )
 def init(context: Context, name: str | None, values: str | None, overwrite: bool, file: Path | None) -> None:
     """Asks for the value in each environment, without showing it. Manifests name the secret, never its value."""

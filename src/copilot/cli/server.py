@@ -11,7 +11,9 @@ from copilot.cli._output import ago, fields, out, print_json, progress, say, say
 from copilot.cli._root import command
 
 _PORT = click.IntRange(1, 65535)
-_port_option = click.option("--port", type=_PORT, help="Port on loopback that it answers on; default: a free one.")
+_port_option = click.option(
+    "--port", type=_PORT, metavar="PORT", help="Port on loopback that it answers on; default: a free one."
+)
 
 
 @command("server start")

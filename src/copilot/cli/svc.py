@@ -34,7 +34,9 @@ _name_option = click.option("--name", "-n", metavar="NAME", help="The service.")
 @click.option("--svc-type", "-t", "type_", metavar="TYPE", help=f'"{LOAD_BALANCED}" or "{BACKEND}".')
 @click.option("--dockerfile", "-d", metavar="PATH", help="Its Dockerfile.")
 @click.option("--image", "-i", metavar="IMAGE", help="An image of a registry instead; no runtime of this release takes one.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The port it listens on; default: what the Dockerfile exposes.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), metavar="PORT", help="The port it listens on; default: what the Dockerfile exposes."
+)
 def init(
     context: Context, name: str | None, type_: str | None, dockerfile: str | None, image: str | None, port: int | None
 ) -> None:
@@ -199,18 +201,21 @@ def _free_path(name: str, known: dict[str, str]) -> str:
 
 
 def _write(manifest: Path, answers: ServiceAnswers) -> None:
-    from copilot.manifest.workload import load_workload
+    """Write the manifest. Raises ManifestError, and writes nothing, if an answer does not fit."""
+    from copilot.manifest.loader import SourceText
+    from copilot.manifest.workload import parse_workload
 
+    text = _service_files.manifest_text(answers)
+    parse_workload(SourceText(manifest, shown_path(manifest), text))
     manifest.parent.mkdir(parents=True, exist_ok=True)
-    manifest.write_text(_service_files.manifest_text(answers), "utf-8")
-    load_workload(manifest)
+    manifest.write_text(text, "utf-8")
 
 
 def _print_manifest(context: Context, name: str, environment: str) -> None:
     """The manifest with every setting, overrides applied."""
     from ruamel.yaml import YAML
 
-    from copilot.manifest.workload import load_workload, resolved
+    from copilot.manifest.workload import load_workload
 
     context.engine.environment(context.app, environment)
     manifest = load_workload(context.require_workspace().workload_manifest(name)).model
@@ -218,7 +223,7 @@ def _print_manifest(context: Context, name: str, environment: str) -> None:
     yaml.width = sys.maxsize
     text = io.StringIO()
     yaml.dump(
-        resolved(manifest, environment).model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"environments"}), text
+        manifest.resolved(environment).model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"environments"}), text
     )
     out(text.getvalue(), newline=False)
 
