@@ -52,7 +52,6 @@ IGNORED_FLAGS: dict[str, tuple[str, ...]] = {
         "--resource-tags=",
         "--tag=",
     ),
-    "pipeline init": ("--pipeline-type=", "-p="),
     "pipeline update": ("--allow-downgrade",),
 }
 """By command: flags of AWS Copilot that a script may pass and that change nothing here; ``=``: it takes a value."""

@@ -89,13 +89,13 @@ def _build(workspace: Workspace, services: Sequence[str], target: Environment) -
     return build_workloads(
         workspace,
         dict.fromkeys(services, (target.name,)),
-        revision=_revision(workspace.root),
+        revision=revision_of(workspace.root),
         builder=image_builder((target.runtime,), home),
         out=lambda line: say(dim(f"  {line}")),
     )
 
 
-def _revision(root: Path) -> str:
+def revision_of(root: Path) -> str:
     """The commit that is checked out, ``-dirty`` after it if the files differ from it; empty outside of git."""
     from copilot.errors import RepositoryError
     from copilot.repository import Checkout
