@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -37,7 +38,17 @@ def _kind(value: Any) -> Any:
 
 
 def _build(value: Any) -> Any:
-    return {"dockerfile": value} if isinstance(value, str) else value
+    """Dockerfile and context follow from each other, as in AWS Copilot."""
+    if isinstance(value, str):
+        value = {"dockerfile": value}
+    if not isinstance(value, Mapping):
+        return value
+    dockerfile, context = value.get("dockerfile"), value.get("context")
+    if dockerfile is None and isinstance(context, str):
+        return {**value, "dockerfile": posixpath.join(context, "Dockerfile")}
+    if context is None and isinstance(dockerfile, str):
+        return {**value, "context": posixpath.dirname(dockerfile) or "."}
+    return value
 
 
 def _healthcheck(value: Any) -> Any:
@@ -83,8 +94,8 @@ class ImageBuild(Section):
 
     unsupported = frozenset({"cache_from"})
 
-    dockerfile: FilePath | None = Field(None, description="Path of the Dockerfile. Default: `Dockerfile` in the context.")
-    context: FilePath | None = Field(None, description="Folder that the build may read. Default: the Dockerfile's folder.")
+    dockerfile: FilePath = Field("Dockerfile", description="Path of the Dockerfile. Default: `Dockerfile` in the context.")
+    context: FilePath = Field(".", description="Folder that the build may read. Default: the Dockerfile's folder.")
     target: Word | None = Field(None, description="Stage of the Dockerfile to build. Default: the last one.")
     args: dict[VariableName, AnyText] = Field(default_factory=dict, description="Build arguments.")
 
@@ -216,7 +227,7 @@ class BackendService(Workload):
 
 
 WorkloadManifest = LoadBalancedWebService | BackendService
-W = TypeVar("W", LoadBalancedWebService, BackendService)
+W = TypeVar("W", bound=Workload)
 
 
 def load_workload(path: Path, *, shown_as: str | None = None) -> Document[LoadBalancedWebService] | Document[BackendService]:

@@ -1,0 +1,119 @@
+"""Everything about a pipeline that can be checked without an engine, across all files it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from copilot.errors import Diagnostic, KeyPath, ManifestError, PlanError, Problem
+from copilot.manifest.buildspec import Buildspec
+from copilot.manifest.loader import Document, load
+from copilot.manifest.pipeline import PipelineManifest
+from copilot.manifest.workload import load_workload
+from copilot.release.plan import DeployAction, Plan
+from copilot.release.planner import plan
+from copilot.workspace import PipelineFiles, Workspace
+
+
+def check_pipeline(
+    workspace: Workspace, files: PipelineFiles, environments: Sequence[str] | None
+) -> tuple[Document[PipelineManifest], Plan]:
+    """Check a pipeline's manifest, the buildspecs it names and the manifests of the workloads it deploys.
+
+    Args:
+        workspace: Where the files are.
+        files: The pipeline.
+        environments: The environments of the application; None if they are not known and not to be checked.
+
+    Returns:
+        The manifest and its plan.
+
+    Raises:
+        ManifestError: With everything that is wrong in any of these files.
+    """
+    diagnostics: list[Diagnostic] = []
+    document: Document[PipelineManifest] | None = None
+    planned: Plan | None = None
+    try:
+        document = load(files.manifest, PipelineManifest)
+        planned = _plan(workspace, files, document, environments)
+    except ManifestError as error:
+        diagnostics += error.diagnostics
+    if document is not None:
+        diagnostics += _buildspec_faults(workspace, files, document)
+    for name in _deployed(planned) if planned is not None else workspace.workloads():
+        diagnostics += _workload_faults(workspace, name)
+    if document is None or planned is None or diagnostics:
+        raise ManifestError(diagnostics)
+    return document, planned
+
+
+def _plan(
+    workspace: Workspace, files: PipelineFiles, document: Document[PipelineManifest], environments: Sequence[str] | None
+) -> Plan:
+    try:
+        return plan(
+            document.model,
+            application=workspace.application,
+            workloads=workspace.workloads(),
+            environments=environments,
+            manifest_folder=_from_repository(workspace, files.buildspec.parent),
+        )
+    except PlanError as error:
+        raise ManifestError([document.diagnostic(problem) for problem in error.problems]) from None
+
+
+def _deployed(planned: Plan) -> list[str]:
+    actions = (action for stage in planned.stages for action in stage.actions)
+    return sorted({action.workload for action in actions if isinstance(action, DeployAction)})
+
+
+def _buildspec_faults(workspace: Workspace, files: PipelineFiles, document: Document[PipelineManifest]) -> Iterator[Diagnostic]:
+    checked: set[Path] = set()
+    default = _from_repository(workspace, files.buildspec)
+    for path, named in _buildspecs(document.model, default):
+        place = (workspace.repository / named).resolve()
+        if not place.is_relative_to(workspace.repository.resolve()):
+            yield document.diagnostic(Problem(path, f"the buildspec `{named}` is outside of the repository"))
+        elif not place.exists():
+            message = f"the buildspec `{named}` does not exist"
+            yield document.diagnostic(Problem(path, message, _missing_hint(workspace, named, default)))
+        elif place not in checked:
+            checked.add(place)
+            try:
+                load(place, Buildspec)
+            except ManifestError as error:
+                yield from error.diagnostics
+
+
+def _buildspecs(manifest: PipelineManifest, default: str) -> Iterator[tuple[KeyPath, str]]:
+    yield ("build", "buildspec"), (manifest.build and manifest.build.buildspec) or default
+    for index, stage in enumerate(manifest.stages):
+        for key, hooks in (("pre_deployments", stage.pre_deployments), ("post_deployments", stage.post_deployments)):
+            for name, hook in (hooks or {}).items():
+                yield ("stages", index, key, name, "buildspec"), hook.buildspec
+
+
+def _missing_hint(workspace: Workspace, named: str, default: str) -> str:
+    if named == default:
+        return "`copilot pipeline init` writes it; another can be named with `build.buildspec`"
+    inside = workspace.root.resolve() / named
+    if inside.exists():
+        return f"paths begin at the repository's root: did you mean `{_from_repository(workspace, inside)}`?"
+    return "paths begin at the repository's root"
+
+
+def _workload_faults(workspace: Workspace, name: str) -> Sequence[Diagnostic]:
+    try:
+        document = load_workload(workspace.workload_manifest(name))
+    except ManifestError as error:
+        return error.diagnostics
+    written = document.model.name
+    if written == name:
+        return ()
+    message = f"the workload is called `{written}`, but its folder `{name}`"
+    return (document.diagnostic(Problem(("name",), message, "give both the same name")),)
+
+
+def _from_repository(workspace: Workspace, path: Path) -> str:
+    return path.resolve().relative_to(workspace.repository.resolve()).as_posix()
