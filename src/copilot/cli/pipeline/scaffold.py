@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,9 +72,18 @@ def manifest_text(answers: PipelineAnswers) -> str:
     )
 
 
-def buildspec_text(version: str) -> str:
-    """The buildspec, pinned to a version of this program."""
-    return _BUILDSPEC.format(version=version)
+def buildspec_text(version: str, folder: str = ".") -> str:
+    """The buildspec.
+
+    Args:
+        version: Of this program; the build installs it if it has another one or none.
+        folder: The workspace's folder from the repository's root.
+    """
+    build = "copilot pipeline build --output-dir infrastructure"
+    if folder != ".":
+        # What is deployed is looked for at the repository's root.
+        build = f'cd {shlex.quote(folder)} && copilot pipeline build --output-dir "$CODEBUILD_SRC_DIR/infrastructure"'
+    return _BUILDSPEC.format(version=version, build=build if folder == "." else scalar(build))
 
 
 def _stage(environment: str, *, approval: bool, explain: bool) -> str:
@@ -191,7 +201,7 @@ phases:
   post_build:
     commands:
       # Builds every service's image once, and writes what to deploy for each environment.
-      - copilot pipeline build --output-dir infrastructure
+      - {build}
 
 artifacts:
   files:

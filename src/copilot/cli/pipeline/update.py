@@ -1,0 +1,116 @@
+"""`copilot pipeline update`: the pipeline becomes what its manifest says, and an execution starts."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from copilot.cli import _ask
+from copilot.cli._context import Context
+from copilot.cli._options import app_option, yes_option
+from copilot.cli._output import dim, out, progress, say, say_done, say_next, yellow
+from copilot.cli._root import command
+from copilot.cli.pipeline import changes as plan_changes
+from copilot.cli.pipeline._manifest import choose_files, own_workspace
+from copilot.cli.pipeline._target import choose_pipeline, name_option
+from copilot.cli.pipeline._text import Look, paint, short_revision
+from copilot.errors import NotFoundError, RepositoryError
+
+if TYPE_CHECKING:
+    from copilot.engine import PipelineDefinition
+    from copilot.release.plan import Plan
+    from copilot.repository import Checkout
+    from copilot.workspace import PipelineFiles, Workspace
+
+_MOST_FILES = 5
+_DONE = {"created": "Created", "updated": "Updated", "unchanged": "Nothing to change in"}
+
+
+@command("pipeline update")
+@app_option
+@name_option
+@click.option("--diff", is_flag=True, help="Show what would change and ask before changing it.")
+@yes_option
+def update(context: Context, name: str | None, diff: bool, yes: bool) -> None:
+    """Everything is checked before anything is changed. The structure is read from here, the rest from the commit."""
+    workspace = own_workspace(context)
+    files = choose_files(workspace, name)
+    definition = _define(context, workspace, files)
+    _warn(workspace, files, definition)
+    try:
+        before = context.engine.pipeline(context.app, definition.name).definition.plan
+    except NotFoundError:
+        before = None
+    _show_changes(before, definition.plan)
+    if diff and not yes and not _ask.confirm("Make it so?", flag="--yes", default=True):
+        say("Nothing was changed.")
+        return
+    with progress(f"Fetching {definition.repository}"):
+        change = context.engine.put_pipeline(definition)
+    say_done(f"{_DONE[change.change]} pipeline {definition.name}   {dim(f'(pushes are noticed by {change.trigger})')}")
+    execution = context.engine.start_execution(context.app, definition.name, trigger="update")
+    revision = f" of {short_revision(execution.revision.id)}" if execution.revision else ""
+    say_done(f"Started execution #{execution.number}{revision}")
+    say_next(choose_pipeline(context, definition.name).command("status --watch"))
+
+
+def _define(context: Context, workspace: Workspace, files: PipelineFiles) -> PipelineDefinition:
+    """The pipeline as its manifest says. Raises ManifestError with everything that is wrong."""
+    from copilot.engine import PipelineDefinition
+    from copilot.repository import normalise_url
+    from copilot.validation import check_pipeline
+
+    environments = [environment.name for environment in context.engine.environments(context.app)]
+    _, plan = check_pipeline(workspace, files, environments)
+    return PipelineDefinition(
+        app=context.app,
+        name=plan.pipeline,
+        repository=normalise_url(plan.source.repository, workspace.repository),
+        branch=plan.source.branch,
+        manifest=files.shown_as,
+        plan=plan,
+    )
+
+
+def _show_changes(before: Plan | None, after: Plan) -> None:
+    lines = plan_changes.render(plan_changes.plan_changes(before, after))
+    if lines:
+        look = Look.of(sys.stdout)
+        out(paint(look.translate(line) for line in lines) + "\n")
+
+
+def _warn(workspace: Workspace, files: PipelineFiles, definition: PipelineDefinition) -> None:
+    """Say what of this checkout the execution will not see."""
+    from copilot.repository import Checkout
+
+    try:
+        checkout = Checkout.find(workspace.root)
+        _warn_uncommitted(checkout, workspace, files)
+        _warn_unpushed(checkout, definition)
+    except RepositoryError:
+        return  # not in a checkout, or one that git cannot compare: the repository itself is asked by the engine
+
+
+def _warn_uncommitted(checkout: Checkout, workspace: Workspace, files: PipelineFiles) -> None:
+    changed = checkout.uncommitted([workspace.folder])
+    manifest = next((path for path in changed if (checkout.root / path).resolve() == files.manifest.resolve()), None)
+    if manifest is not None:
+        changed.remove(manifest)
+        say(dim(f"{manifest} is not committed; this update takes it as it is here\n"))
+    if changed:
+        more = f" and {len(changed) - _MOST_FILES} more" if len(changed) > _MOST_FILES else ""
+        say(f"{yellow('not committed:')} {', '.join(changed[:_MOST_FILES])}{more}")
+        say("  what is built and deployed comes from the commit, without these changes\n")
+
+
+def _warn_unpushed(checkout: Checkout, definition: PipelineDefinition) -> None:
+    remote = next((remote.name for remote in checkout.remotes() if remote.url == definition.repository), None)
+    if remote is None:
+        return
+    state = checkout.push_state(definition.branch, remote)
+    if state.ahead:
+        commits = "1 commit" if state.ahead == 1 else f"{state.ahead} commits"
+        say(f"{yellow('not pushed:')} {commits} of branch {definition.branch}")
+        say("  what is built and deployed comes from the repository, without them\n")
