@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from copilot.manifest.faults import Fault, bad_value
-from copilot.manifest.scalars import AnyText, Choice, Command, Flag, Text, VariableName
+from copilot.manifest.scalars import AnyText, Choice, Command, Flag, OrText, Text, VariableName
 from copilot.manifest.section import Section
 from copilot.manifest.values import Written, kind_of, plain
 
@@ -127,11 +127,10 @@ class Phase(Section):
     """Commands that run in order; the first that fails ends the phase, and then what is under ``finally`` runs."""
 
     run_as: Text | None = Field(None, alias="run-as", description="User who runs the commands.")
-    on_failure: Annotated[OnFailure, BeforeValidator(parse_on_failure)] = Field(
+    on_failure: Annotated[OnFailure, BeforeValidator(parse_on_failure), WithJsonSchema({"type": "string"})] = Field(
         OnFailure(),
         alias="on-failure",
         description="`ABORT`, `CONTINUE`, `RETRY`, `RETRY-<count>`, `RETRY-<regex>` or `RETRY-<count>-<regex>`.",
-        json_schema_extra={"type": "string"},
     )
     commands: tuple[Command, ...] = Field((), description="Shell commands, one after the other in the same shell.")
     finally_: tuple[Command, ...] = Field((), alias="finally", description="Commands that run afterwards, whatever happened.")
@@ -206,7 +205,7 @@ class ArtifactSet(Section):
     base_directory: Text | None = Field(
         None, alias="base-directory", description="Folder the files are looked for in; it is not part of their names."
     )
-    exclude_paths: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more)] = Field(
+    exclude_paths: Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), OrText()] = Field(
         (), alias="exclude-paths", description="Paths or globs to leave out."
     )
     enable_symlinks: Flag = Field(False, alias="enable-symlinks", description="Keep symbolic links as links.")
@@ -245,8 +244,8 @@ class Buildspec(Section):
 
     unsupported = frozenset({"batch"})
 
-    version: Annotated[Literal["0.2"], BeforeValidator(_version)] = Field(
-        description="Version of the buildspec's syntax.", json_schema_extra={"enum": ["0.2", 0.2]}
+    version: Annotated[Literal["0.2"], BeforeValidator(_version), WithJsonSchema({"enum": ["0.2", 0.2]})] = Field(
+        description="Version of the buildspec's syntax."
     )
     run_as: Text | None = Field(None, alias="run-as", description="User who runs the commands.")
     env: BuildEnv = Field(default_factory=BuildEnv, description="Environment variables, and the shell.")

@@ -6,7 +6,9 @@ import re
 import shlex
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from copilot.manifest.faults import bad_value
 from copilot.manifest.names import action_name_fault, name_fault
@@ -133,7 +135,15 @@ def _word(value: str) -> str:
     return value
 
 
-AnyText = Annotated[str, BeforeValidator(_any_text)]
+class OrText:
+    """Marks a mapping or list that may also be written as one text, for the JSON Schema."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Either of both."""
+        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
+
+
+AnyText = Annotated[str, BeforeValidator(_any_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 """Text that may be empty."""
 
 Text = Annotated[AnyText, AfterValidator(_text), Field(json_schema_extra={"minLength": 1})]
@@ -154,7 +164,7 @@ FilePath = Annotated[Text, AfterValidator(_file_path)]
 Arguments = Annotated[
     tuple[AnyText, ...],
     BeforeValidator(_arguments),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+    OrText(),
 ]
 """A command line: one text, split as a shell splits it, or a list of arguments."""
 
@@ -170,7 +180,7 @@ VariableName = Annotated[str, AfterValidator(_variable_name)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 """A whole number."""
 
-Flag = Annotated[bool, BeforeValidator(_flag)]
+Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off"]})]
 """True or false; also ``yes``, ``no``, ``on`` and ``off``, as AWS Copilot takes them."""
 
 Choice = BeforeValidator(_choice)

@@ -14,7 +14,7 @@ from copilot.errors import ManifestError
 from copilot.manifest.faults import Fault, bad_value, suggestion
 from copilot.manifest.loader import Document, SourceText, read, span_of, tree_of, validate
 from copilot.manifest.overrides import Overridable
-from copilot.manifest.scalars import AnyText, Arguments, Duration, FilePath, Name, Text, VariableName, Whole, Word
+from copilot.manifest.scalars import AnyText, Arguments, Duration, FilePath, Name, OrText, Text, VariableName, Whole, Word
 from copilot.manifest.section import Section
 from copilot.manifest.values import plain, shown
 
@@ -105,7 +105,7 @@ class Image(Section):
 
     unsupported = frozenset({"credentials", "labels", "depends_on", "healthcheck"})
 
-    build: Annotated[ImageBuild, BeforeValidator(_build)] | None = Field(
+    build: Annotated[ImageBuild, BeforeValidator(_build), OrText()] | None = Field(
         None, description="Path of the Dockerfile, or more about the build. Paths are relative to the repository's root."
     )
     location: Word | None = Field(None, description="An existing image to use instead of building one.")
@@ -166,7 +166,7 @@ class Http(Section):
     path: Annotated[Text, AfterValidator(_route)] = Field(
         description="Requests for this path and all below it reach the service; `/` is every path that no other service has."
     )
-    healthcheck: Annotated[HealthCheckSettings, BeforeValidator(_healthcheck)] = Field(
+    healthcheck: Annotated[HealthCheckSettings, BeforeValidator(_healthcheck), OrText()] = Field(
         default_factory=HealthCheckSettings, description="The path to ask for, or more about it."
     )
     deregistration_delay: Annotated[Duration, Field(ge=0, le=3600)] = Field(
