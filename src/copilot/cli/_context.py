@@ -31,12 +31,9 @@ class Context:
 
     def require_workspace(self) -> Workspace:
         """The workspace; raises NotFoundError when the current folder is in none."""
-        if self.workspace is None:
-            raise NotFoundError(
-                "this folder is in no application: there is no copilot/.workspace here or above",
-                hint="make one with `copilot app init`, or go to the repository's folder",
-            )
-        return self.workspace
+        from copilot.workspace import Workspace
+
+        return self.workspace or Workspace.find(Path.cwd())
 
     @property
     def known_app(self) -> str | None:

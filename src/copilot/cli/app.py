@@ -111,7 +111,7 @@ def delete(context: Context, yes: bool) -> None:
     say_done(f"Deleted application {bold(name)}{f' with {contents}' if contents else ''}")
     workspace = context.workspace
     if workspace is not None and workspace.application == name:
-        marker = workspace.root / "copilot" / ".workspace"
+        marker = workspace.folder / ".workspace"
         marker.unlink(missing_ok=True)
         say(f"  removed {shown_path(marker)}; the manifests beside it stay")
     say_next("copilot app init")

@@ -204,11 +204,11 @@ def _write(manifest: Path, answers: ServiceAnswers) -> None:
     """Write the manifest. Raises ManifestError, and writes nothing, if an answer does not fit."""
     from copilot.manifest.loader import SourceText
     from copilot.manifest.workload import parse_workload
+    from copilot.workspace import write
 
     text = _service_files.manifest_text(answers)
     parse_workload(SourceText(manifest, shown_path(manifest), text))
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    manifest.write_text(text, "utf-8")
+    write(manifest, text)
 
 
 def _print_manifest(context: Context, name: str, environment: str) -> None:
