@@ -118,13 +118,13 @@ class Group(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; an unknown one is an error that suggests those with a similar name."""
-        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+        if not ctx.resilient_parsing and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             self._fail_unknown(args[0])
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Without a command, show help."""
-        if not args:
+        if not args and not ctx.resilient_parsing:
             click.echo(self.get_help(ctx))
             ctx.exit()
         return super().parse_args(ctx, args)
