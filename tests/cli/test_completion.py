@@ -19,7 +19,7 @@ def completed(*words: str) -> list[str]:
     command = [sys.executable, "-m", "copilot"]
     result = subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, check=False)
     assert result.stderr == ""
-    return [line.partition(",")[2] for line in result.stdout.splitlines()]
+    return [line.partition(",")[2] for line in result.stdout.splitlines() if line]
 
 
 def test_commands_groups_and_flags() -> None:
@@ -62,7 +62,8 @@ def test_bash_completes_with_it(tmp_path: Path) -> None:
     program = tmp_path / "copilot"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m copilot "$@"\n')
     program.chmod(0o755)
-    script = 'source <(copilot completion bash); COMP_WORDS=(copilot pipeline appr); COMP_CWORD=2; _copilot_completion copilot; echo "${COMPREPLY[@]}"'
+    ask = "COMP_WORDS=(copilot pipeline appr); COMP_CWORD=2; _copilot_completion copilot"
+    script = f'source <(copilot completion bash); {ask}; echo "${{COMPREPLY[@]}}"'
     env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     result = subprocess.run([bash, "-c", script], env=env, capture_output=True, text=True, check=False)
     assert result.stdout == "approve\n", result.stderr
