@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from copilot.errors import DeploymentError
 from copilot.local import processes
 from copilot.local.home import Home
 from copilot.local.host.runtime import HostRuntime
-from tests.local.host.conftest import Builds, Tasks, until
+from tests.local.host.conftest import Builds, Tasks, free_port, until
 
 # The interpreter itself: what `python` means on PATH is a matter of the machine, and tested once.
 PYTHON = sys.executable
@@ -31,13 +30,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def get(port: int) -> str:
