@@ -66,7 +66,7 @@ def connect() -> Engine:
     from copilot.cli._output import progress
     from copilot.local.client import connect as connect_local
 
-    with progress("Starting the local engine"):
+    with progress("Connecting to the local engine"):
         return connect_local()
 
 

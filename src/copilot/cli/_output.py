@@ -106,6 +106,7 @@ def say_next(*commands: str) -> None:
 def print_json(value: object) -> None:
     """Write a value as JSON to stdout: engine values by their camelCase keys, inside lists and mappings too."""
     sys.stdout.write(json.dumps(value, default=_jsonable, indent=2, ensure_ascii=not has_symbols(sys.stdout)) + "\n")
+    sys.stdout.flush()
 
 
 def table(rows: Sequence[Sequence[str]], headers: Sequence[str], *, width: int | None = None) -> str:
