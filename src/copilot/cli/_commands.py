@@ -215,6 +215,13 @@ COMMANDS = (
     Entry("server stop", "copilot.cli.server:stop", "Stop the server; services keep running", "copilot server stop"),
     Entry("server status", "copilot.cli.server:status", "Show whether the server runs", "copilot server status"),
     Entry("server run", "copilot.cli.server:run", "Run the server in the foreground", "copilot server run --port 7400"),
+    Entry(
+        "demo",
+        "copilot.cli.demo:demo",
+        "See a small application go through the whole pipeline",
+        "copilot demo\ncopilot demo --keep",
+        section="This machine",
+    ),
     Entry("version", "copilot.cli.version:version", "Print the version", "copilot version", section="This machine"),
     Entry(
         "completion",

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from copilot.errors import CopilotError, ManifestError, UnsupportedError
+from copilot.errors import CopilotError, Diagnostic, ManifestError, UnsupportedError
 from copilot.local.home import Home
-from copilot.local.host.images import HostImageBuilder
+from copilot.local.host.images import HostImageBuilder, refuse_location
 from copilot.local.runtime import ImageBuilder, ImageRequest, Print
-from copilot.manifest.workload import Workload, load_workload, resolved
+from copilot.manifest.workload import Workload, load_workload
 from copilot.release.describe import describe
 from copilot.release.description import ReleaseDescription
 from copilot.release.plan import release_path
@@ -60,14 +60,12 @@ def build_workloads(
             out(f"{name}: building from {request.dockerfile.relative_to(workspace.root)}")
             begin = time.monotonic()
             try:
-                built[key] = builder.build(request, lambda line, name=name: out(f"{name}: {line}"))  # type: ignore[misc]
+                built[key] = builder.build(request, _prefixed(out, name))
             except CopilotError as error:
                 raise type(error)(f"image of `{name}`: {error.message}", hint=error.hint, details=error.details) from error
             out(f"{name}: {built[key]} in {time.monotonic() - begin:.1f} s")
         descriptions.append(
-            describe(
-                manifest, application=workspace.application, environment=environment, image=built[key], revision=revision
-            )
+            describe(manifest, application=workspace.application, environment=environment, image=built[key], revision=revision)
         )
     return descriptions
 
@@ -85,26 +83,28 @@ def write_descriptions(descriptions: Sequence[ReleaseDescription], output_dir: P
 
 def _load(workspace: Workspace, targets: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], Workload]:
     found: dict[tuple[str, str], Workload] = {}
-    diagnostics = []
+    diagnostics: list[Diagnostic] = []
     for name, environments in targets.items():
         try:
-            document = load_workload(workspace.workload_manifest(name))
-            for environment in environments:
-                found[name, environment] = resolved(document, environment)
+            manifest: Workload = load_workload(workspace.workload_manifest(name)).model
         except ManifestError as error:
             diagnostics += error.diagnostics
+            continue
+        for environment in environments:
+            found[name, environment] = manifest.resolved(environment, workspace.application)
     if diagnostics:
-        raise ManifestError(list(dict.fromkeys(diagnostics)))
+        raise ManifestError(diagnostics)
     return found
+
+
+def _prefixed(out: Print, workload: str) -> Print:
+    return lambda line: out(f"{workload}: {line}")
 
 
 def _image_request(workspace: Workspace, name: str, manifest: Workload) -> ImageRequest:
     build = manifest.image.build
     if build is None:
-        raise UnsupportedError(
-            f"`{name}` uses the image `{manifest.image.location}`; the host runtime has no engine to run it",
-            hint="Use `image.build` with a Dockerfile of this repository",
-        )
+        refuse_location(name, manifest.image.location or "")
     return ImageRequest(
         application=workspace.application,
         workload=name,

@@ -51,7 +51,9 @@ def connect(home: Home | None = None, *, start: bool = True) -> Engine:
     info = server_status(home)
     if info is None:
         if not start:
-            raise EngineUnavailableError("the server of the local engine does not run", hint="Start it with `copilot server start`")
+            raise EngineUnavailableError(
+                "the server of the local engine does not run", hint="Start it with `copilot server start`"
+            )
         info = start_server(home)
     if info.version != __version__:
         raise EngineUnavailableError(
@@ -135,7 +137,9 @@ def start_server(home: Home | None = None, port: int | None = None) -> ServerInf
         process.kill()
     process.wait()
     raise EngineUnavailableError(
-        "the server of the local engine did not start", hint=f"Its log is {home.server_log}", details=_tail(home.server_log, begin)
+        "the server of the local engine did not start",
+        hint=f"Its log is {home.server_log}",
+        details=_tail(home.server_log, begin),
     )
 
 

@@ -30,6 +30,7 @@ class Home:
         """Make the folder and those inside it."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (
+            self.bin,
             self.logs,
             self.artifacts,
             self.mirrors,
@@ -38,6 +39,7 @@ class Home:
             self.tasks,
             self.caddy,
             self.secrets,
+            self.bin,
         ):
             folder.mkdir(mode=0o700, exist_ok=True)
 
@@ -60,6 +62,11 @@ class Home:
     def server_log(self) -> Path:
         """What the server itself prints."""
         return self.root / "server.log"
+
+    @property
+    def bin(self) -> Path:
+        """This very program, under its names; first on the PATH of builds."""
+        return self.root / "bin"
 
     @property
     def logs(self) -> Path:

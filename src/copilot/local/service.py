@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import shlex
+import sys
 import threading
 import uuid
 from collections.abc import Mapping, Sequence
@@ -28,7 +31,7 @@ from copilot.local import ports, views
 from copilot.local.artifacts import ArtifactStore
 from copilot.local.buildspec import BuildRunner
 from copilot.local.deployer import Deployer
-from copilot.local.frontdoor import FrontDoor
+from copilot.local.frontdoor.caddy import Caddy
 from copilot.local.home import Home
 from copilot.local.host.runtime import HostRuntime
 from copilot.local.printer import Printer
@@ -45,6 +48,9 @@ from copilot.local.workers.deploy import DeployWorker
 from copilot.local.workers.source import Sources, SourceWorker
 from copilot.release.description import ReleaseDescription
 from copilot.release.execution import RetryMode
+
+FRONT_DOOR_PORTS = range(8080, 65536)
+"""Where the port of an environment is looked for when `env init` is not told."""
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +72,9 @@ class LocalService:
         self._store = store
         self._secrets = secrets
         self._runtimes: Mapping[str, Runtime] = {"host": HostRuntime(home)}
-        self._front_door = FrontDoor(home, store)
-        self._deployer = Deployer(store, self._runtimes, self._front_door, secrets.get)
-        self._supervisor = Supervisor(store, self._runtimes, self._front_door, self._deployer)
+        self._front_door = Caddy(home)
+        self._deployer = Deployer(home, store, self._runtimes, self._front_door, secrets.get)
+        self._supervisor = Supervisor(store, self._front_door, self._deployer)
         artifacts = ArtifactStore(home.artifacts)
         self._sources = Sources(home, secrets)
         builds = BuildWorker(store, home, artifacts, BuildRunner(home, artifacts), secrets.get)
@@ -90,7 +96,8 @@ class LocalService:
 
     def start(self) -> None:
         """Take up everything where an earlier server left it."""
-        self._supervisor.recover()
+        install_program(self._home.bin)
+        self._deployer.recover()
         self._supervisor.start()
         for record in self._store.releases.unfinished_deployments():
             self._deploy_in_background(record)
@@ -133,14 +140,14 @@ class LocalService:
         runtime = runtime or RUNTIMES[0]
         if runtime not in RUNTIMES:
             raise UnsupportedError(f"runtime `{runtime}` is not part of this release", hint=f"Available: {', '.join(RUNTIMES)}")
-        taken = {e.port: f"environment `{e.name}` of application `{e.app}`" for e in self._store.catalog.all_environments()}
+        taken = {e.port for e in self._store.catalog.all_environments()}
         if port is None:
-            port = ports.free_front_door_port(taken)
-        elif port not in taken:
-            ports.check_free(port)
+            port = next(p for p in FRONT_DOOR_PORTS if p not in taken and ports.is_free(p))
+        elif port not in taken and not ports.is_free(port):
+            raise ConflictError(f"port {port} is taken by another program", hint="Choose another with `--port`, or leave it out")
         environment = self._store.catalog.add_environment(app, name, runtime, port)
         try:
-            self._front_door.update()
+            self._deployer.publish()
         except CopilotError:
             self._store.catalog.delete_environment(app, name)
             raise
@@ -164,8 +171,8 @@ class LocalService:
                     hint="Remove its stage and run `copilot pipeline update`, or run `copilot pipeline delete` first",
                 )
         self._deployer.remove_environment(app, name)
-        self._store.catalog.delete_environment(app, name)
-        self._front_door.update()
+        if not self._store.catalog.all_environments():
+            self._front_door.stop()
 
     # -- workloads ---------------------------------------------------------------------------------------------
 
@@ -277,8 +284,8 @@ class LocalService:
             self._triggers.remove(before.definition)
         if before is None:
             return PipelineChange(change="created", trigger=trigger)
-        change = "unchanged" if before.definition == definition else "updated"
-        return PipelineChange(change=change, trigger=trigger, previous=before.definition.plan)
+        unchanged = before.definition == definition
+        return PipelineChange(change="unchanged" if unchanged else "updated", trigger=trigger, previous=before.definition.plan)
 
     def _check_deployable(self, definition: PipelineDefinition) -> None:
         for environment in definition.plan.environments:
@@ -411,6 +418,18 @@ class LocalService:
         stages = [s.name for s in self._store.catalog.pipeline(app, name).definition.plan.stages]
         if stage not in stages:
             raise NotFoundError(f"pipeline `{name}` has no stage `{stage}`", hint=f"It has: {', '.join(stages)}")
+
+
+def install_program(folder: Path) -> None:
+    """Put this very program into a folder, so that builds run the same version whatever else is installed."""
+    script = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m copilot "$@"\n'
+    for name in ("copilot", "copilot-pipelines"):
+        file = folder / name
+        if not file.exists() or file.read_text("utf-8") != script:
+            temporary = folder / f".{name}.{os.getpid()}"
+            temporary.write_text(script, "utf-8")
+            temporary.chmod(0o700)
+            temporary.replace(file)
 
 
 _LARGEST_CHUNK = 1 << 20

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from copilot.errors import CopilotError, NotFoundError
 from copilot.local.action import ActionContext, ActionResult
 from copilot.local.artifacts import ArtifactStore
-from copilot.local.buildspec import BuildRequest, BuildResult, BuildRunner, commands_buildspec
+from copilot.local.buildspec import BuildRequest, BuildResult, BuildRunner, commands_buildspec, resolve_secrets
 from copilot.local.context import BuildContext
 from copilot.local.home import Home
 from copilot.local.store import Store
@@ -33,11 +34,14 @@ BuildLike = BuildAction | ProjectAction | CommandsAction
 class BuildWorker:
     """Runs buildspecs through a `BuildRunner`, whose builds outlive this server."""
 
-    def __init__(self, store: Store, home: Home, artifacts: ArtifactStore, runner: BuildRunner) -> None:
+    def __init__(
+        self, store: Store, home: Home, artifacts: ArtifactStore, runner: BuildRunner, secret: Callable[[str], str | None]
+    ) -> None:
         self._store = store
         self._home = home
         self._artifacts = artifacts
         self._runner = runner
+        self._secret = secret
 
     def run(self, context: ActionContext) -> ActionResult:
         """Start the build, or take up the one that an earlier server started; wait for its end."""
@@ -47,7 +51,9 @@ class BuildWorker:
         state = self._runner.state(context.attempt) if context.resumed else "absent"
         if state == "lost":
             if context.reruns >= MOST_RERUNS:
-                raise CopilotError("the build was lost twice together with the server", hint="Retry it with `copilot pipeline retry`")
+                raise CopilotError(
+                    "the build was lost twice together with the server", hint="Retry it with `copilot pipeline retry`"
+                )
             self._store.executions.count_rerun(context.attempt)
             self._runner.clean(context.attempt)
             state = "absent"
@@ -55,6 +61,7 @@ class BuildWorker:
             self._runner.start(self._request(context, action))
         result = self._runner.wait(context.attempt, context.cancelled)
         self._runner.clean(context.attempt)
+        self._context_file(context).unlink(missing_ok=True)
         return _action_result(action, result)
 
     def _request(self, context: ActionContext, action: BuildLike) -> BuildRequest:
@@ -70,6 +77,7 @@ class BuildWorker:
             variables=self._variables(context, action),
             timeout_minutes=action.timeout,
             log=context.log,
+            secrets=resolve_secrets(buildspec, self._secret),
         )
 
     def _read_buildspec(self, context: ActionContext, source: str, path: str) -> Buildspec:
@@ -77,7 +85,9 @@ class BuildWorker:
             content = self._artifacts.read(source, path)
         except NotFoundError:
             commit = context.revision.id[:7] if context.revision else "the commit"
-            raise NotFoundError(f"`{path}` is not in {commit}", hint=f"Commit it: git add {path} && git commit && git push") from None
+            raise NotFoundError(
+                f"`{path}` is not in {commit}", hint=f"Commit it: git add {path} && git commit && git push"
+            ) from None
         return parse(content.decode("utf-8", "replace"), Buildspec, path).model
 
     def _variables(self, context: ActionContext, action: BuildLike) -> dict[str, str]:
@@ -87,6 +97,7 @@ class BuildWorker:
             **(action.variables if isinstance(action, BuildAction) else self._environment_variables(context.app, action)),
             "COPILOT_APPLICATION_NAME": context.app,
             "COPILOT_HOME": str(self._home.root),
+            "PATH": f"{self._home.bin}:{os.environ.get('PATH', os.defpath)}",
             "CODEBUILD_BUILD_ID": f"{project}:{context.attempt}",
             "CODEBUILD_BUILD_ARN": f"local:{project}:{context.attempt}",
             "CODEBUILD_BUILD_NUMBER": str(context.execution),
@@ -106,6 +117,9 @@ class BuildWorker:
         environment = self._store.catalog.environment(app, action.environment)
         return {"COPILOT_ENVIRONMENT_NAME": environment.name, "COPILOT_LB_DNS": f"localhost:{environment.port}"}
 
+    def _context_file(self, context: ActionContext) -> Path:
+        return self._home.builds / f"{context.attempt}.context.json"
+
     def _write_context(self, context: ActionContext) -> Path:
         """What `copilot pipeline build` has to know, in a file: it needs no server, which may be killed meanwhile."""
         targets: dict[str, list[str]] = {}
@@ -118,7 +132,7 @@ class BuildWorker:
         if missing:
             raise NotFoundError(
                 f"environment `{missing[0]}` of the pipeline does not exist any more",
-                hint=f"Create it with `copilot env init --name {missing[0]}`, or remove its stage and run `copilot pipeline update`",
+                hint=f"Create it with `copilot env init --name {missing[0]}`, or remove its stage and update the pipeline",
             )
         content = BuildContext(
             application=context.app,
@@ -128,7 +142,7 @@ class BuildWorker:
             targets={workload: tuple(environments) for workload, environments in targets.items()},
             runtimes=known,
         )
-        path = self._home.builds / f"{context.attempt}.context.json"
+        path = self._context_file(context)
         content.write(path)
         return path
 
@@ -140,4 +154,6 @@ def _action_result(action: BuildLike, result: BuildResult) -> ActionResult:
     succeeded = result.status == "SUCCEEDED"
     if succeeded and isinstance(action, BuildAction) and not artifacts:
         return ActionResult(succeeded=False, summary="the buildspec puts out no artifacts, so there is nothing to deploy")
-    return ActionResult(succeeded=succeeded, summary=result.summary, details=() if succeeded else result.tail, artifacts=artifacts)
+    return ActionResult(
+        succeeded=succeeded, summary=result.summary, details=() if succeeded else result.tail, artifacts=artifacts
+    )
