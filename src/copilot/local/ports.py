@@ -6,14 +6,13 @@ import random
 import socket
 from collections.abc import Container
 from functools import cache
+from itertools import chain
 
 from copilot.errors import DeploymentError
 
 TASK_PORTS = range(20000, 30000)
 """Where the ports of tasks come from: below the ports that systems give to outgoing connections, so that a task that ends finds
 its port free when it starts again."""
-
-_ATTEMPTS = 200
 
 
 @cache
@@ -41,10 +40,11 @@ def accepts(port: int, timeout: float = 1.0) -> bool:
     return True
 
 
-def choose(taken: Container[int]) -> int:
+def choose(taken: Container[int | None]) -> int:
     """A free port for a task that is none of the taken ones. Raises DeploymentError when none is found."""
-    for _ in range(_ATTEMPTS):
-        port = random.choice(TASK_PORTS)  # noqa: S311 - nothing depends on it being unguessable
+    # Not the first that is free: programs that look for a port at the same time should not all find the same one.
+    first = random.randrange(len(TASK_PORTS))  # noqa: S311 - nothing depends on it being unguessable
+    for port in chain(TASK_PORTS[first:], TASK_PORTS[:first]):
         if port not in taken and is_free(port):
             return port
     raise DeploymentError(

@@ -19,7 +19,7 @@ from copilot.local import ports
 from copilot.local.frontdoor.caddy import Caddy
 from copilot.local.frontdoor.config import EnvironmentRoutes, Service
 from copilot.local.home import Home
-from tests.local.fakes import eventually
+from tests.local.harness import eventually
 
 
 class Backend:

@@ -18,6 +18,7 @@ from copilot.local.frontdoor.config import (
     listening_ports,
     normal_path,
     slot_files,
+    slots_for,
 )
 
 segments = st.lists(st.sampled_from(["api", "apix", "a.b", "v1", "A", "a+b"]), max_size=3)
@@ -85,7 +86,13 @@ def test_the_configuration_names_no_task_and_slots_hold_every_task(tasks: list[i
     assert {text for text in files.values() if text} == {f"127.0.0.1:{port}" for port in tasks[:slots]}
 
 
-def test_a_service_without_tasks_is_a_plain_503() -> None:
+@given(st.integers(0, 100))
+def test_there_is_a_slot_for_every_task_and_few_counts_need_other_slots(count: int) -> None:
+    assert slots_for(count) >= max(1, count)
+    assert slots_for(count) == 12 or count > 12
+
+
+def test_a_service_nothing_can_connect_to_is_a_plain_503() -> None:
     (route, _) = routes_of([Service("api", "/", 0, ())])
     (handler,) = route["handle"]
     assert handler["status_code"] == 503

@@ -39,6 +39,10 @@ _ADMIN_SECONDS = 30.0
 _TAKEN = re.compile(r"listen tcp \S*?:(\d+): bind: address already in use")
 
 
+class _NoAnswerError(DeploymentError):
+    """The admin socket did not answer."""
+
+
 class Caddy:
     """The front door's process. It outlives the server that started it; any server of the same home drives it."""
 
@@ -129,7 +133,7 @@ class Caddy:
             process = self._process()
             try:
                 self._admin("POST", "/stop")
-            except (OSError, http.client.HTTPException):
+            except _NoAnswerError:
                 if process is not None:
                     process.terminate()
             if process is not None and not _gone(process, _STOP_SECONDS):
@@ -169,7 +173,7 @@ class Caddy:
         pid = int(shell.stdout)
         _replace(self._pid, str(pid))
         deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
+        while not self._has_loaded():
             if not _runs(pid) or time.monotonic() > deadline:
                 lines = self._output.read_text("utf-8", "replace").splitlines()[-5:]
                 raise DeploymentError("the front door `caddy` does not start", details=lines)
@@ -203,6 +207,13 @@ class Caddy:
                 return False
         return True
 
+    def _has_loaded(self) -> bool:
+        """Whether the configuration it was started with is in use; it answers a little earlier than that."""
+        try:
+            return self._answers() and self._live() is not None
+        except _NoAnswerError:
+            return False
+
     def _live(self) -> Json | None:
         status, body = self._admin("GET", "/config/")
         live: Json | None = json.loads(body) if status == http.client.OK else None
@@ -235,6 +246,8 @@ class Caddy:
             connection.request(method, path, body=body, headers={"Content-Type": "application/json"})
             response = connection.getresponse()
             return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise _NoAnswerError(f"the front door does not answer its engine: {str(error) or type(error).__name__}") from error
         finally:
             connection.close()
 

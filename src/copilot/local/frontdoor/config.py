@@ -2,9 +2,9 @@
 
 Caddy loses a request now and then when it loads a configuration: closing the old listening socket resets the connections that
 wait in it, and a request that arrives on an idle connection as it is closed goes unanswered. So a release must not need a load.
-The configuration therefore names no task. Each service has as many slots as tasks are desired, each slot is a file that holds
+The configuration therefore names no task. Each service has a fixed number of slots, each slot is a file that holds
 ``127.0.0.1:<port>`` or nothing, and Caddy reads it for each request (its ``{file.*}`` placeholder). A switch from one release
-to the next replaces files; a load is needed only when an environment, a service, its path or its count changes.
+to the next, or to more tasks or fewer, replaces files; a load is needed only when an environment, a service or its path changes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ SLOTS_FOLDER = "slots"
 
 Json = dict[str, Any]
 
+_SLOTS = 12
 _FORWARDED = "X-Copilot-Forwarded"
 # Websockets of a service that a load did not touch must not end because of it.
 _STREAMS_OUTLIVE_LOADS = "24h"
@@ -34,7 +35,7 @@ class Service:
 
     Attributes:
         path: Its routing path; None if it is reached only by name, from other tasks.
-        slots: How many tasks it is meant to have, those of its release.
+        slots: As `slots_for` has it for its desired number of tasks; 0 if nothing can connect to it.
         tasks: Ports of the tasks that get requests, at most one for each slot.
     """
 
@@ -68,6 +69,11 @@ class FrontDoorState:
     internal_port: int
     socket: Path
     loopbacks: tuple[str, ...]
+
+
+def slots_for(count: int) -> int:
+    """How many slots a service of so many tasks has: a multiple of 12, which 1, 2, 3, 4 and 6 tasks share evenly."""
+    return -(-max(count, 1) // _SLOTS) * _SLOTS
 
 
 def normal_path(path: str) -> str:
