@@ -1,0 +1,381 @@
+"""Deployments: rolling and gated by health.
+
+The new tasks are started and must become healthy; then one transaction makes their release the current one and the front door
+lead to them; then the old tasks drain and stop. Until that transaction nothing touches the old tasks, so whatever goes wrong
+before it is undone by ending the new ones. Each step finds out what was done already, so that a deployment cut short by the end
+of the server goes on when it is asked for again with the same release.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from threading import Event, Lock
+from typing import Protocol
+
+from copilot.engine import Environment
+from copilot.errors import DeploymentError, UnsupportedError
+from copilot.local import health, ports
+from copilot.local.frontdoor.config import EnvironmentRoutes, normal_path
+from copilot.local.frontdoor.table import routes
+from copilot.local.home import Home
+from copilot.local.runtime import Print, Runtime, TaskSpec
+from copilot.local.store import Store
+from copilot.local.store.releases import ReleaseRecord, TaskRecord
+from copilot.local.variables import task_variables
+from copilot.release.description import ReleaseDescription
+
+LONGEST_DRAIN = 30.0
+"""Seconds that an old task may at most go on with its requests on this machine, whatever its ``deregistration_delay``."""
+
+_POLL = 0.1
+_QUIET_LOOKS = 3
+_AT_ONCE = 3.0
+_ALIVE = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class FrontDoor(Protocol):
+    """What deployments need of the front door."""
+
+    @property
+    def internal_port(self) -> int:
+        """Where tasks reach each other by name, as an HTTP proxy."""
+        ...
+
+    def ensure(self) -> bool:
+        """Start it unless it runs; whether it had to be started."""
+        ...
+
+    def apply(self, environments: Sequence[EnvironmentRoutes]) -> tuple[EnvironmentRoutes, ...]:
+        """Lead to these environments only; the answer is those whose port another program has."""
+        ...
+
+    def in_flight(self, addresses: Iterable[str]) -> dict[str, int]:
+        """How many requests are under way to each address."""
+        ...
+
+
+class Deployer:
+    """Deploys and removes services. One deployment at a time for each service of an environment; different ones side by side."""
+
+    def __init__(
+        self,
+        home: Home,
+        store: Store,
+        runtimes: Mapping[str, Runtime],
+        frontdoor: FrontDoor,
+        secret: Callable[[str], str | None],
+    ) -> None:
+        """``runtimes`` by name; ``secret`` gives the value of a secret, or None if there is none of that name."""
+        self._home = home
+        self._store = store
+        self._runtimes = runtimes
+        self._frontdoor = frontdoor
+        self._secret = secret
+        self._locks: dict[tuple[str, str, str], Lock] = {}
+        self.switching = Lock()
+        """Held while tasks stop being wanted, and by whoever starts a task again: that is never decided on old knowledge."""
+
+    def deploy(self, release: ReleaseRecord, out: Print, cancelled: Event) -> str | None:
+        """Deploy a release; the answer is the URL of the service, None if no request is routed to it.
+
+        Raises:
+            DeploymentError: If the new tasks did not become healthy, or ``cancelled`` was set before they served. They are gone
+                then, the release is Failed, and what served before still serves.
+            NotFoundError: If the environment does not exist.
+        """
+        description = release.description
+        environment = self._store.catalog.environment(description.application, description.environment)
+        with self._lock(description.application, description.environment, description.workload):
+            release = self._store.releases.get(release.id)
+            if release.status == "Current":
+                self._confirm(release, out, cancelled)
+            else:
+                self._roll_out(release, environment, out, cancelled)
+            self._retire([t for t in self._tasks_of(description) if t.release != release.id], out)
+        if description.routing is None:
+            return None
+        path = normal_path(description.routing.path)
+        return environment.url if path == "/" else environment.url + path
+
+    def remove(self, app: str, environment: str, workload: str) -> None:
+        """Stop a service in an environment and forget its releases there. It is no error if it was never deployed."""
+        with self._lock(app, environment, workload):
+            tasks = self._store.releases.tasks_of_service(app, environment, workload)
+            with self.switching, self._store.transaction():
+                current = self._store.releases.current(app, environment, workload)
+                if current is not None:
+                    self._store.releases.set_status(current.id, "Superseded")
+                self._mark_stopping(tasks)
+                self._apply()
+            self._retire(tasks, _silent)
+            self._store.releases.forget(app, environment, workload)
+
+    def remove_environment(self, app: str, name: str) -> None:
+        """Stop and forget all that runs in an environment, then the environment itself; its port is free afterwards."""
+        known = [*self._store.releases.all_current(), *map(self._release_of, self._store.releases.all_tasks())]
+        here = {r.description.workload for r in known if (r.description.application, r.description.environment) == (app, name)}
+        for workload in sorted(here):
+            self.remove(app, name, workload)
+        self._store.catalog.delete_environment(app, name)
+        self.publish()
+
+    def recover(self) -> None:
+        """When a server starts: adopt what runs, end what nothing wants any more, and lead the front door to the rest."""
+        try:
+            self.publish()
+        except DeploymentError as error:
+            _log.error("%s", error.message)
+        wanted = {"Current", "Deploying"}
+        tasks = self._store.releases.all_tasks()
+        stale = [t for t in tasks if t.status == "Stopping" or self._release_of(t).status not in wanted]
+        self._retire(stale, _silent)
+        self._end_leftovers({t.id for t in tasks})
+
+    def publish(self) -> None:
+        """Make the front door lead to what the store says now. Raises DeploymentError."""
+        with self._store.transaction():
+            for environment in self._apply():
+                _log.warning("%s", _port_taken(environment).message)
+
+    def runtime_of(self, description: ReleaseDescription) -> Runtime:
+        """The runtime of the environment that a release is for. Raises UnsupportedError when this engine does not have it."""
+        environment = self._store.catalog.environment(description.application, description.environment)
+        runtime = self._runtimes.get(environment.runtime)
+        if runtime is None:
+            raise UnsupportedError(
+                f"environment `{environment.name}` uses runtime `{environment.runtime}`, which is not available here"
+            )
+        return runtime
+
+    def spec(self, release: ReleaseRecord, task: TaskRecord) -> TaskSpec:
+        """What the runtime is told to run. Raises DeploymentError when a secret is missing."""
+        description = release.description
+        environment = self._store.catalog.environment(description.application, description.environment)
+        variables = task_variables(description, task.port, environment.port, self._frontdoor.internal_port, self._secret)
+        return TaskSpec(id=task.id, description=description, port=task.port, variables=variables)
+
+    def _roll_out(self, release: ReleaseRecord, environment: Environment, out: Print, cancelled: Event) -> None:
+        description = release.description
+        runtime = self.runtime_of(description)
+        try:
+            self._check(description)
+            self._store.releases.set_status(release.id, "Deploying")
+            tasks = self._write_tasks(release)
+            for task in tasks:
+                runtime.start(self.spec(release, task))
+            self._until_all_healthy(runtime, description, tasks, out, cancelled)
+            self._switch(release, environment, tasks)
+        except BaseException:
+            self._give_up(release)
+            raise
+        out("requests go to the new release" if description.count else "no task is wanted; requests are answered with 503")
+
+    def _check(self, description: ReleaseDescription) -> None:
+        """Refuse what could not work, before anything is started."""
+        self._refuse_same_path(description)
+        check = health.check_of(description)
+        health.accepted(0, check.success_codes)
+        if check.port not in (None, description.port):
+            raise UnsupportedError(
+                f"the health check of `{description.workload}` asks port {check.port}, and a task has one port on this engine",
+                hint=f"Leave out `http.healthcheck.port`, or set it to {description.port}",
+            )
+
+    def _refuse_same_path(self, description: ReleaseDescription) -> None:
+        if description.routing is None:
+            return
+        path = normal_path(description.routing.path)
+        for other in (r.description for r in self._store.releases.all_current()):
+            same_place = (other.application, other.environment) == (description.application, description.environment)
+            if (
+                same_place
+                and other.workload != description.workload
+                and other.routing
+                and normal_path(other.routing.path) == path
+            ):
+                both = f"`{description.workload}` and `{other.workload}` both have path `{path}`"
+                raise DeploymentError(
+                    f"{both} in environment `{other.environment}`",
+                    hint=f"Give one of them another `http.path`, or delete `{other.workload}` there",
+                )
+
+    def _write_tasks(self, release: ReleaseRecord) -> list[TaskRecord]:
+        """The tasks of a release that is being deployed: those an earlier try wrote down, and the missing ones."""
+        description = release.description
+        for task in self._store.releases.tasks(release.id):
+            if task.status == "Stopping":
+                self._end(task, grace_period=0)
+        with self._store.transaction():
+            tasks = self._store.releases.tasks(release.id)
+            taken: set[int | None] = {t.port for t in self._store.releases.all_tasks()}
+            taken |= {e.port for e in self._store.catalog.all_environments()}
+            while len(tasks) < description.count:
+                port = ports.choose(taken) if description.port is not None else None
+                taken.add(port)
+                name = f"{description.workload}-{release.id}-{secrets.token_hex(4)}"
+                tasks.append(self._store.releases.add_task(name, release.id, port))
+        return tasks
+
+    def _until_all_healthy(
+        self, runtime: Runtime, description: ReleaseDescription, tasks: Sequence[TaskRecord], out: Print, cancelled: Event
+    ) -> None:
+        began = time.monotonic()
+        failed = Event()
+        with ThreadPoolExecutor(max_workers=max(1, len(tasks)), thread_name_prefix="health") as pool:
+            waits = [pool.submit(self._until_healthy, runtime, description, t, cancelled, failed) for t in tasks]
+            try:
+                for number, wait in enumerate(as_completed(waits), 1):
+                    wait.result()
+                    out(f"task {number} of {len(tasks)} healthy after {time.monotonic() - began:.1f} s")
+            finally:
+                failed.set()
+        if cancelled.is_set():
+            raise _cancelled(description)
+
+    def _until_healthy(
+        self, runtime: Runtime, description: ReleaseDescription, task: TaskRecord, cancelled: Event, failed: Event
+    ) -> None:
+        check = health.check_of(description)
+        began = time.monotonic()
+        verdict = health.Verdict()
+        while not failed.is_set():
+            if cancelled.is_set():
+                raise _cancelled(description)
+            elapsed = time.monotonic() - began
+            if runtime.pid(task.id) is None:
+                when = "at once" if elapsed < _AT_ONCE else f"after {elapsed:.0f} s"
+                reason = runtime.exit_reason(task.id) or "ended"
+                raise DeploymentError(f"`{description.workload}` exited {when}: {reason}", details=runtime.tail(task.id))
+            answer = health.ask(description, task.port, timeout=max(_POLL, check.grace_period - elapsed))
+            if task.port is not None or elapsed >= _ALIVE:
+                verdict = health.observe(verdict, answer.ok, check)
+            if verdict.healthy:
+                return
+            if time.monotonic() - began > max(check.grace_period, _ALIVE):
+                raise DeploymentError(
+                    f"`{description.workload}` did not become healthy within {check.grace_period:g} s: {answer.text}",
+                    details=runtime.tail(task.id),
+                )
+            cancelled.wait(_POLL)
+
+    def _switch(self, release: ReleaseRecord, environment: Environment, tasks: Sequence[TaskRecord]) -> None:
+        self._frontdoor.ensure()
+        with self.switching, self._store.transaction():
+            self._refuse_same_path(release.description)
+            for task in tasks:
+                self._store.releases.set_task_status(task.id, "Healthy")
+            self._mark_stopping(t for t in self._tasks_of(release.description) if t.release != release.id)
+            self._store.releases.make_current(release)
+            for refused in self._apply():
+                if (refused.app, refused.name) == (environment.app, environment.name):
+                    raise _port_taken(refused)
+
+    def _give_up(self, release: ReleaseRecord) -> None:
+        tasks = self._store.releases.tasks(release.id)
+        self._mark_stopping(tasks)
+        _side_by_side(lambda task: self._end(task, release.description.grace_period), tasks)
+        self._store.releases.set_status(release.id, "Failed")
+
+    def _confirm(self, release: ReleaseRecord, out: Print, cancelled: Event) -> None:
+        """A release that is current already: see that it is healthy. What is dead is the supervisor's to start again."""
+        description = release.description
+        runtime = self.runtime_of(description)
+        tasks = self._store.releases.tasks(release.id)
+        if all(t.status == "Healthy" and runtime.pid(t.id) is not None for t in tasks):
+            out(f"release {release.id} of {description.workload} serves already; there is nothing to do")
+        deadline = time.monotonic() + health.check_of(description).grace_period
+        while not all(t.status == "Healthy" for t in self._store.releases.tasks(release.id)):
+            if cancelled.is_set():
+                raise _cancelled(description)
+            if time.monotonic() > deadline:
+                raise DeploymentError(f"`{description.workload}` serves already, and not all of its tasks are healthy")
+            cancelled.wait(_POLL)
+
+    def _retire(self, tasks: Sequence[TaskRecord], out: Print) -> None:
+        """Let tasks finish their requests, then end them. The front door leads elsewhere already."""
+        if not tasks:
+            return
+        _side_by_side(self._drain_and_end, tasks)
+        out(f"stopped {len(tasks)} old task{'s' if len(tasks) > 1 else ''}")
+
+    def _drain_and_end(self, task: TaskRecord) -> None:
+        description = self._release_of(task).description
+        if task.port is not None:
+            wanted = description.routing.deregistration_delay if description.routing else LONGEST_DRAIN
+            self._drain(f"127.0.0.1:{task.port}", min(wanted, LONGEST_DRAIN))
+        self._end(task, description.grace_period)
+
+    def _drain(self, address: str, seconds: float) -> None:
+        """Wait until nothing is under way to an address, at most some seconds.
+
+        One look is not enough: a request may have read the task's address and not be counted yet.
+        """
+        deadline = time.monotonic() + seconds
+        quiet = 0
+        while quiet < _QUIET_LOOKS and time.monotonic() < deadline:
+            try:
+                quiet = quiet + 1 if self._frontdoor.in_flight([address])[address] == 0 else 0
+            except DeploymentError:
+                return
+            time.sleep(_POLL)
+
+    def _end(self, task: TaskRecord, grace_period: float) -> None:
+        """End a task and forget it."""
+        runtime = self.runtime_of(self._release_of(task).description)
+        runtime.stop(task.id, grace_period)
+        runtime.remove(task.id)
+        self._store.releases.delete_task(task.id)
+
+    def _end_leftovers(self, known: set[str]) -> None:
+        """Tasks of the host runtime that no row of the store knows: end them."""
+        host = self._runtimes.get("host")
+        if host is None:
+            return
+        for folder in self._home.tasks.iterdir():
+            if folder.name not in known:
+                host.stop(folder.name, grace_period=1.0)
+                host.remove(folder.name)
+
+    def _apply(self) -> tuple[EnvironmentRoutes, ...]:
+        return self._frontdoor.apply(routes(self._store))
+
+    def _mark_stopping(self, tasks: Iterable[TaskRecord]) -> None:
+        for task in tasks:
+            self._store.releases.set_task_status(task.id, "Stopping")
+
+    def _release_of(self, task: TaskRecord) -> ReleaseRecord:
+        return self._store.releases.get(task.release)
+
+    def _tasks_of(self, description: ReleaseDescription) -> list[TaskRecord]:
+        return self._store.releases.tasks_of_service(description.application, description.environment, description.workload)
+
+    def _lock(self, app: str, environment: str, workload: str) -> Lock:
+        return self._locks.setdefault((app, environment, workload), Lock())
+
+
+def _side_by_side(do: Callable[[TaskRecord], None], tasks: Sequence[TaskRecord]) -> None:
+    """Do something with every task at once, and return when all is done."""
+    with ThreadPoolExecutor(max_workers=max(1, len(tasks)), thread_name_prefix="tasks") as pool:
+        for done in [pool.submit(do, task) for task in tasks]:
+            done.result()
+
+
+def _silent(line: str) -> None:
+    """Takes progress that nobody looks at."""
+
+
+def _cancelled(description: ReleaseDescription) -> DeploymentError:
+    return DeploymentError(f"the deployment of `{description.workload}` to `{description.environment}` was stopped")
+
+
+def _port_taken(environment: EnvironmentRoutes) -> DeploymentError:
+    return DeploymentError(
+        f"port {environment.port} of environment `{environment.name}` is already taken by another program",
+        hint=f"Stop what listens on port {environment.port} and try again",
+    )
