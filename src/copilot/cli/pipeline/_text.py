@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ _PAINT: dict[Style, Callable[[str], str]] = {
     "strong": bold,
 }
 _NARROWEST = 30
+_UNLIMITED = 100_000
 _ASCII = str.maketrans("→…·“”—\u2013✓✗◷", '>~.""--+x?')
 """One character for one, so that no line gets longer."""
 
@@ -58,7 +58,7 @@ class Look:
     def of(cls, stream: IO[str]) -> Look:
         """What a stream can show. A width set in ``COLUMNS`` counts also where there is no terminal, else that is wide."""
         known = stream.isatty() or os.environ.get("COLUMNS")
-        width = shutil.get_terminal_size().columns if known else sys.maxsize
+        width = shutil.get_terminal_size().columns if known else _UNLIMITED
         return cls(width=max(_NARROWEST, width), symbols=has_symbols(stream))
 
     @property

@@ -13,6 +13,7 @@ from copilot.release.execution import ExecutionStatus
 _GAP = 3
 _STAGE_INDENT, _ACTION_INDENT = 4, 8
 _SHORTEST_SUMMARY = 12
+_RIGHT_EDGE = 100
 _EXPIRY_SHOWN_BELOW = 86400
 """Seconds left from which a waiting approval says when it lapses."""
 
@@ -109,9 +110,10 @@ def _header(execution: ExecutionDetail, now: float, look: Look) -> list[Line]:
 
 
 def _apart(left: Line, right: Span, width: int) -> Line:
-    room = width - cell_width(right.text) - 2
-    left = cut(left, room)
-    return (*left, Span(" " * (width - line_width(left) - cell_width(right.text))), right)
+    """``right`` at the right edge, or at a column where it is still seen together with ``left``."""
+    left = cut(left, width - cell_width(right.text) - 2)
+    used = line_width(left) + cell_width(right.text)
+    return (*left, Span(" " * max(2, min(width, _RIGHT_EDGE) - used)), right)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,69 @@
+"""A push goes through the whole pipeline, driven by the commands alone."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+
+from copilot.local.client import connect
+from copilot.local.home import Home
+from tests.cli.conftest import Cli
+from tests.cli.pipeline.conftest import Shop, action_of
+
+
+def served(shop: Shop, environment: str) -> str:
+    url = connect(Home.default()).environment(shop.app, environment).url
+    with urllib.request.urlopen(url, timeout=5) as response:
+        return str(response.read().decode())
+
+
+def test_a_push_is_built_deployed_tested_approved_and_promoted(cli: Cli, shop: Shop) -> None:
+    cli.ok("pipeline", "init", "--environments", "test,prod")
+    shop.edit(
+        "  - name: test\n", '  - name: test\n    test_commands: ["test -n \\"$COPILOT_LB_DNS\\" && grep -qv broken version"]\n'
+    )
+    shop.push("1", "Adding Pipeline Buildspec")
+    updated = cli.ok("pipeline", "update")
+    assert "+ DeployTo-prod" in updated.stdout
+    assert f"Created pipeline {shop.pipeline}" in updated.stderr
+    assert "Started execution #1" in updated.stderr
+    assert "copilot pipeline status --watch" in updated.stderr
+
+    shop.wait_for_approval("1")
+    waiting = cli.ok("pipeline", "status").stdout
+    assert "→ copilot pipeline approve" in waiting
+    approved = cli.ok("pipeline", "approve", "--yes", "--comment", "Looks good")
+    assert "its first release" in approved.stderr
+    watched = cli.ok("pipeline", "status", "--watch", "1")
+    assert watched.stdout.splitlines()[-1].startswith(f"{shop.pipeline}  #1  succeeded after")
+    assert served(shop, "test") == served(shop, "prod") == "1"
+
+    broken = shop.push("broken", "Break it")
+    failed = cli("pipeline", "status", "--watch", "2")
+    assert failed.exit_code == 1
+    assert "✗ TestCommands in DeployTo-test" in failed.stdout
+    assert "prod still runs" in failed.stdout
+    assert "(#1); nothing was promoted" in failed.stdout
+    assert "copilot pipeline retry" in failed.stdout
+    assert served(shop, "prod") == "1"
+    assert shop.status("2")["execution"]["revision"]["id"] == broken
+
+    assert "grep" in cli.ok("pipeline", "logs").stdout
+    assert "main @ " in cli.ok("pipeline", "logs", f"sourcecodefor-{shop.app}", "--execution", "1").stdout
+    assert cli("pipeline", "logs", "Biuld").exit_code == 1
+    retried = cli.ok("pipeline", "retry")
+    assert "Retrying execution #2" in retried.stderr
+    again = shop.wait_for_end("2")
+    assert action_of(again, "TestCommands")["attempt"] == 2
+
+    listed = json.loads(cli.ok("pipeline", "ls", "--json").stdout)["pipelines"]
+    assert {"name", "pipelineName", "region", "accountId"} <= listed[0].keys()
+    shown = json.loads(cli.ok("pipeline", "show", "--json", "--resources").stdout)
+    assert {"name", "pipelineName", "region", "accountId", "stages", "createdAt", "updatedAt", "resources"} <= shown.keys()
+    assert [stage["name"] for stage in shown["stages"]] == ["Source", "Build", "DeployTo-test", "DeployTo-prod"]
+    assert set(shown["resources"][0]) == {"type", "physicalID", "logicalID"}
+    assert shop.pipeline in cli.ok("pipeline", "ls").stdout
+    assert "CreateOrUpdate-web-prod" in cli.ok("pipeline", "show", "--resources").stdout
+    cli.ok("pipeline", "delete", "--yes")
+    assert served(shop, "prod") == "1"
+    assert json.loads(cli.ok("pipeline", "ls", "--json").stdout) == {"pipelines": []}
