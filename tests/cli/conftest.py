@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import re
@@ -18,6 +19,10 @@ import pytest
 from click.testing import CliRunner
 
 from copilot.cli._root import run
+from copilot.engine import Engine
+from copilot.local.client import connect, start_server, stop_server
+from copilot.local.frontdoor.caddy import Caddy
+from copilot.local.home import Home
 
 DEADLINE = 20.0
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]")
@@ -147,8 +152,11 @@ class Terminals:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own for the engine, and one for the repository, which is the current one."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of its own for the engine, and one for the repository, which is the current one.
+
+    A server that the test started in that home is stopped in the end.
+    """
     home = tmp_path / "home"
     repository = tmp_path / "repository"
     repository.mkdir()
@@ -157,7 +165,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.chdir(repository)
-    return home
+    yield home
+    if home.exists():
+        stop_server(Home(home))
+        Caddy(Home(home)).stop()
 
 
 @pytest.fixture
@@ -170,3 +181,75 @@ def terminal(tmp_path: Path) -> Iterator[Terminals]:
     terminals = Terminals(tmp_path, {})
     yield terminals
     terminals.close()
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """A local engine whose server runs for all tests of this folder. Each test makes applications of its own."""
+
+    home: Home
+    engine: Engine
+
+
+@pytest.fixture(scope="session")
+def shared_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEngine]:
+    """The engine of all tests; in the end everything it started is stopped."""
+    home = Home(tmp_path_factory.mktemp("engine") / "home")
+    with pytest.MonkeyPatch.context() as patch:
+        # A keyring of the machine that runs the tests is none of their business.
+        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+        start_server(home)
+        engine = connect(home)
+        try:
+            yield LocalEngine(home, engine)
+        finally:
+            for application in engine.applications():
+                engine.delete_application(application.name)
+            stop_server(home)
+            Caddy(home).stop()
+
+
+@pytest.fixture
+def local(shared_engine: LocalEngine, home: Path, monkeypatch: pytest.MonkeyPatch) -> LocalEngine:
+    """The commands of this test talk to the shared engine."""
+    del home  # first its own home, then this one in its place
+    monkeypatch.setenv("COPILOT_HOME", str(shared_engine.home.root))
+    return shared_engine
+
+
+@pytest.fixture
+def app(local: LocalEngine, cli: Cli) -> Iterator[str]:
+    """An application that the current folder belongs to; deleted when the test ends."""
+    name = f"shop-{next(_numbers)}"
+    cli.ok("app", "init", name)
+    yield name
+    if name in {a.name for a in local.engine.applications()}:
+        local.engine.delete_application(name)
+
+
+_numbers = itertools.count(1)
+
+
+SERVER = """\
+import http.server, os
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{os.environ.get('GREETING', 'hello')} from {self.path}".encode())
+
+    def log_message(self, *args):
+        pass
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
+def write_service(folder: Path) -> None:
+    """A small web service with a Dockerfile that the host runtime can run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "server.py").write_text(SERVER)
+    (folder / "Dockerfile").write_text(
+        f'FROM python:3.12\nCOPY server.py /app/\nWORKDIR /app\nEXPOSE 8080\nCMD ["{sys.executable}", "server.py"]\n'
+    )

@@ -54,9 +54,11 @@ class Context:
     def engine(self) -> Engine:
         """The application's engine, connected; its server is started if it does not run.
 
-        Raises UnsupportedError for the aws engine, EngineUnavailableError when the server does not come up.
+        Raises UsageError when no application is known, UnsupportedError for the aws engine, EngineUnavailableError when the
+        server does not come up.
         """
-        if self.workspace is not None and self.workspace.engine == "aws" and self.known_app == self.workspace.application:
+        app = self.app
+        if self.workspace is not None and self.workspace.engine == "aws" and app == self.workspace.application:
             refuse_aws()
         return connect()
 

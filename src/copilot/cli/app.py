@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from copilot.cli._options import app_name_option, json_option, yes_option
 from copilot.cli._output import ago, bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table
 from copilot.cli._root import command
 from copilot.errors import ConflictError
+
+if TYPE_CHECKING:
+    from copilot.engine import Engine
 
 
 @command("app init")
@@ -48,8 +52,7 @@ def init(name: str | None, engine: str) -> None:
         say(f"Application {bold(name)} exists, and this repository is part of it. There was nothing to do.")
     else:
         say_done(f"Created application {bold(name)}, as copilot/.workspace names it")
-    engine_ = connect()
-    say_next("copilot env init --name test" if not engine_.environments(name) else "copilot svc init")
+    say_next("copilot env init --name test" if not connect().environments(name) else "copilot svc init")
 
 
 @command("app ls")
@@ -72,8 +75,7 @@ def ls(as_json: bool) -> None:
 @json_option
 def show(context: Context, as_json: bool) -> None:
     """With ``--json``, everything it holds."""
-    name = _existing(context)
-    engine = context.engine
+    name, engine = _existing(context)
     application = engine.application(name)
     environments = engine.environments(name)
     workloads = engine.workloads(name)
@@ -97,8 +99,7 @@ def show(context: Context, as_json: bool) -> None:
 @yes_option
 def delete(context: Context, yes: bool) -> None:
     """Its pipelines, services and environments go with it; what runs is stopped. The manifests in copilot/ stay."""
-    name = _existing(context)
-    engine = context.engine
+    name, engine = _existing(context)
     held = {
         "environment": len(engine.environments(name)),
         "service": len(engine.workloads(name)),
@@ -126,10 +127,11 @@ def _create(name: str) -> bool:
     return False
 
 
-def _existing(context: Context) -> str:
-    """The application to work on: ``--name``, the workspace's, the only one, or the one that is picked."""
-    names = [a.name for a in context.engine.applications()]
-    return _ask.choose("application", names, context.known_app, owner="this machine", create="copilot app init")
+def _existing(context: Context) -> tuple[str, Engine]:
+    """The application to work on, and its engine: ``--name``, the workspace's, the only one, or the one that is picked."""
+    engine = context.engine if context.known_app else connect()
+    names = [a.name for a in engine.applications()]
+    return _ask.choose("application", names, context.known_app, owner="this machine", create="copilot app init"), engine
 
 
 def _suggested_name() -> str:
