@@ -55,8 +55,8 @@ class Rootfs:
     def folder(self, path: str, mode: int = 0o755) -> Path:
         """Make a folder and those above it. Those that exist keep their mode."""
         place = self.root
-        for part in PurePosixPath(path).parts[1:]:
-            place = self.locate("/" + (place / part).relative_to(self.root).as_posix())
+        for part in self.locate(path).relative_to(self.root).parts:
+            place /= part
             if place.is_dir():
                 continue
             if place.exists():
