@@ -41,9 +41,8 @@ def push(folder: Path, *arguments: str) -> str:
 def repository_with_checkout(folder: Path, name: str = "shop.git") -> tuple[Path, Path]:
     """A bare repository and a checkout of it on branch main with one pushed commit."""
     bare, work = folder / name, folder / "work"
-    run(folder, "init", "--bare", str(bare))
     run(folder, "init", str(work))
-    run(work, "remote", "add", "origin", str(bare))
     commit(work, "README", "hello\n")
-    push(work, "main")
+    run(folder, "clone", "--quiet", "--bare", str(work), str(bare))
+    run(work, "remote", "add", "origin", str(bare))
     return bare, work
