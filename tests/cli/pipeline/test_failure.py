@@ -26,7 +26,7 @@ def test_the_first_cause_its_tail_what_is_safe_and_what_to_do() -> None:
         "  prod still runs 9e8d7c6 (#13); nothing was promoted\n"
         "  copilot pipeline logs TestCommands   copilot pipeline retry"
     )
-    assert failure.not_reached(FAILED) == ["prod"]
+    assert failure.not_reached(FAILED) == ["test", "prod"]
 
 
 def test_an_environment_without_a_release_is_said_to_have_none() -> None:
@@ -54,10 +54,16 @@ def test_an_action_name_that_two_stages_share_is_told_apart() -> None:
 def test_a_rejected_approval_offers_no_log() -> None:
     approval = action("ApprovePromotionTo-prod", "Failed", 9, 1, kind="approval", summary="rejected by Ana: wrong day")
     shown = plain(failure.render(execution(stage("DeployTo-prod", "Failed", approval), status="Failed"), [], Look()))
-    assert "rejected by Ana: wrong day" in shown
+    assert shown.splitlines()[0] == "✗ ApprovePromotionTo-prod in DeployTo-prod: rejected by Ana: wrong day"
     assert "logs" not in shown
 
 
 def test_nothing_failed_nothing_said() -> None:
     assert failure.render(execution(SOURCE, BUILD), [], Look()) == []
     assert failure.not_reached(execution(SOURCE)) == []
+
+
+def test_a_reason_that_says_how_long_it_took_is_not_told_twice() -> None:
+    tests = TESTS.model_copy(update={"summary": "`make test` in phase build: exit 1 after 4.9 s"})
+    shown = plain(failure.render(execution(stage("DeployTo-test", "Failed", tests), status="Failed"), [], Look()))
+    assert shown.startswith("✗ TestCommands in DeployTo-test: `make test` in phase build: exit 1 after 4.9 s\n")

@@ -78,13 +78,20 @@ def _to_ascii(text: str) -> str:
 
 
 def plain(lines: Iterable[Line]) -> str:
-    """The text of lines, without styles and without blanks at their ends."""
-    return "\n".join("".join(span.text for span in line).rstrip() for line in lines)
+    """The text of lines, without styles."""
+    return "\n".join("".join(span.text for span in _trimmed(line)) for line in lines)
 
 
 def paint(lines: Iterable[Line]) -> str:
     """The text of lines with colours, for `copilot.cli._output.out` and `say`."""
-    return "\n".join("".join(_PAINT[span.style](span.text) for span in line).rstrip() for line in lines)
+    return "\n".join("".join(_PAINT[span.style](span.text) for span in _trimmed(line)) for line in lines)
+
+
+def _trimmed(line: Line) -> Line:
+    """The line without blanks at its end."""
+    while line and not line[-1].text.rstrip():
+        line = line[:-1]
+    return (*line[:-1], Span(line[-1].text.rstrip(), line[-1].style)) if line else line
 
 
 def printable(text: str) -> str:

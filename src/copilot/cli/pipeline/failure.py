@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,10 @@ from copilot.engine import ActionState, ExecutionDetail, StageState
 
 _TAIL = 12
 """How many lines of what the action printed are shown; its log has all."""
+
+
+_DURATION_AT_END = re.compile(r" after [\d.]+ \w+$")
+"""What some actions say of themselves."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,12 @@ def first_cause(execution: ExecutionDetail) -> tuple[StageState, ActionState] | 
 
 
 def not_reached(execution: ExecutionDetail) -> list[str]:
-    """The environments behind the failed one, in order."""
+    """The environments that the execution may have left as they were: that of the failed stage, and those behind it."""
     cause = first_cause(execution)
     if cause is None:
         return []
-    later = execution.stages[execution.stages.index(cause[0]) + 1 :]
-    return [stage.environment for stage in later if stage.environment is not None]
+    stages = execution.stages[execution.stages.index(cause[0]) :]
+    return [stage.environment for stage in stages if stage.environment is not None]
 
 
 def render(execution: ExecutionDetail, safe: Sequence[StillRuns], look: Look, hints: Hints | None = None) -> list[Line]:
@@ -56,12 +61,13 @@ def render(execution: ExecutionDetail, safe: Sequence[StillRuns], look: Look, hi
 
 
 def _headline(stage: StageState, action: ActionState, look: Look) -> Line:
-    took = ""
-    if action.started_at is not None and action.ended_at is not None:
-        took = f" after {duration(action.ended_at - action.started_at)}"
     where = action.name if action.name == stage.stage_name else f"{action.name} in {stage.stage_name}"
     why = printable(action.summary) or "failed"
-    return (symbol("Failed", look), Span(" "), Span(where, "strong"), Span(": "), Span(why, "bad"), Span(took))
+    line: Line = (symbol("Failed", look), Span(" "), Span(where, "strong"), Span(": "), Span(why, "bad"))
+    timed = action.started_at is not None and action.ended_at is not None
+    if not timed or action.kind == "approval" or _DURATION_AT_END.search(why):
+        return line
+    return (*line, Span(f" after {duration((action.ended_at or 0.0) - (action.started_at or 0.0))}"))
 
 
 def _safe(safe: Sequence[StillRuns]) -> list[str]:

@@ -12,6 +12,7 @@ from copilot.cli._output import bold, out, print_json, table
 from copilot.cli._output import fields as table_of_fields
 from copilot.cli._root import command
 from copilot.cli.pipeline._target import Target, choose_pipeline, name_option
+from copilot.cli.pipeline._text import printable, shorten
 from copilot.cli.pipeline.status import timestamp
 from copilot.engine import PipelineDetail
 from copilot.release.plan import (
@@ -24,6 +25,9 @@ from copilot.release.plan import (
     SourceAction,
     Stage,
 )
+
+_WIDEST_DETAILS = 80
+"""Columns; the JSON answer has all of it."""
 
 
 @command("pipeline show")
@@ -140,7 +144,7 @@ def details(action: Action) -> str:
 def _rows(stage: Stage, disabled: Any) -> list[tuple[str, str, str, str]]:
     name = bold(stage.name) + (f" (disabled: {disabled[stage.name]})" if stage.name in disabled else "")
     return [
-        (name if index == 0 else "", str(action.run_order), action.name, details(action))
+        (name if index == 0 else "", str(action.run_order), action.name, shorten(printable(details(action)), _WIDEST_DETAILS))
         for index, action in enumerate(stage.actions)
     ]
 

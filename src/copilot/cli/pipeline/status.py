@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,13 +66,14 @@ def _live(target: Target, detail: ExecutionDetail) -> ExecutionDetail:
     from rich.live import Live
     from rich.text import Text
 
-    def shown(height: int | None) -> Text:
-        look = Look.of(sys.stdout)
-        look = Look(look.width, height, look.symbols)
-        return Text.from_ansi(fit(paint(view.render(detail, time.time(), look, target.hints)), sys.stdout), no_wrap=True)
+    stream = sys.stdout
 
-    console = Console(file=sys.stdout, highlight=False)
-    with Live(console=console, auto_refresh=False) as live:
+    def shown(height: int | None) -> Text:
+        lines = view.render(detail, time.time(), replace(Look.of(stream), height=height), target.hints)
+        return Text.from_ansi(fit(paint(lines), stream), no_wrap=True)
+
+    console = Console(file=stream, highlight=False)
+    with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
         while detail.summary.ended_at is None:
             live.update(shown(console.height - _ROWS_KEPT), refresh=True)
             time.sleep(_LOOK_AGAIN)
@@ -94,10 +96,19 @@ def _lines(target: Target, detail: ExecutionDetail) -> ExecutionDetail:
 
 def _explain(target: Target, detail: ExecutionDetail) -> None:
     """After a failure: its cause, what is still safe, what to do."""
-    if failure.first_cause(detail) is None:
+    cause = failure.first_cause(detail)
+    if cause is None:
         return
     safe = [_still_runs(target, environment) for environment in failure.not_reached(detail)]
+    if safe and safe[0].environment == cause[0].environment and _reached(detail, safe[0]):
+        del safe[0]
     out("\n" + paint(failure.render(detail, safe, Look.of(sys.stdout), target.hints)))
+
+
+def _reached(detail: ExecutionDetail, running: failure.StillRuns) -> bool:
+    """Whether the environment of the failed stage runs what this execution brought, all or some of it."""
+    revision = detail.summary.revision
+    return running.revision is None or (revision is not None and revision.id == running.revision)
 
 
 def _still_runs(target: Target, environment: str) -> failure.StillRuns:
@@ -114,8 +125,8 @@ def _still_runs(target: Target, environment: str) -> failure.StillRuns:
                 newest = service
     if newest is None or not newest.revision:
         return failure.StillRuns(environment)
-    executions = target.engine.executions(target.app, target.name, limit=100)
-    number = next((e.number for e in executions if e.revision and e.revision.id == newest.revision), None)
+    passed = [e for e in target.engine.executions(target.app, target.name, limit=100) if e.status == "Succeeded"]
+    number = next((e.number for e in passed if e.revision and e.revision.id == newest.revision), None)
     return failure.StillRuns(environment, newest.revision, number)
 
 

@@ -9,7 +9,7 @@ import click
 
 from copilot.cli._context import Context
 from copilot.cli._options import app_option, json_option
-from copilot.cli._output import out, print_json, say, say_done, shown_path
+from copilot.cli._output import out, print_json, say, shown_path
 from copilot.cli._root import command
 from copilot.cli.pipeline._manifest import choose_files, known_environments, own_workspace
 from copilot.cli.pipeline._target import name_option
@@ -52,4 +52,3 @@ def validate(context: Context, name: str | None, as_json: bool) -> None:
 def _say_good(pipelines: Sequence[PipelineFiles], plans: Sequence[Plan]) -> None:
     for files, plan in zip(pipelines, plans, strict=True):
         out(f"{shown_path(files.manifest)} is valid: Source → Build → {' → '.join(plan.environments)}")
-    say_done("Nothing was changed")
