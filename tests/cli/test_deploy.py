@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from copilot.cli.deploy import in_order
 from copilot.errors import UsageError
-from tests.cli.conftest import Cli, write_service
+from tests.cli.conftest import DEADLINE, Cli, Terminals, write_service
 
 
 def get(url: str) -> str:
@@ -48,8 +49,45 @@ def test_a_service_that_exits_leaves_the_old_one_serving(cli: Cli) -> None:
     assert result.exit_code == 1
     assert "error:" in result.stderr
     assert "this is why" in result.stderr
-    assert "what served before still serves" in result.stderr
+    assert "what served test before still does" in result.stderr
     assert get(url) == "hello from /"
+
+
+@pytest.mark.usefixtures("service")
+def test_a_first_deployment_that_fails_leaves_nothing(cli: Cli) -> None:
+    Path("api/server.py").write_text("raise SystemExit(3)")
+    result = cli("deploy")
+    assert result.exit_code == 1
+    assert "nothing of it serves test yet" in result.stderr
+
+
+@pytest.mark.usefixtures("service")
+def test_a_dockerfile_with_run_is_refused_before_anything_is_deployed(cli: Cli) -> None:
+    with Path("api/Dockerfile").open("a") as file:
+        file.write("RUN pip install flask\n")
+    result = cli("deploy")
+    assert result.exit_code == 1
+    assert "RUN" in result.stderr
+    assert json.loads(cli.ok("svc", "show", "--json").stdout)["environments"][0]["release"] is None
+
+
+@pytest.mark.usefixtures("service")
+def test_ctrl_c_leaves_the_deployment_to_the_server(cli: Cli, terminal: Terminals) -> None:
+    started = Path("started").absolute()
+    slow = f"open({str(started)!r}, 'w').close(); import time; time.sleep(3600)"
+    Path("api/server.py").write_text(slow)
+    manifest = Path("copilot/api/manifest.yml")
+    manifest.write_text(manifest.read_text().replace("# healthcheck: /healthz", "healthcheck: {grace_period: 1s, interval: 1s}"))
+    screen = terminal("deploy")
+    screen.wait_for("in 0.")
+    deadline = time.monotonic() + DEADLINE
+    while not started.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    screen.interrupt()
+    assert screen.finish() == 130
+    assert "The deployment of api to test goes on" in screen.screen
+    assert "Traceback" not in screen.screen
 
 
 @pytest.mark.usefixtures("service")

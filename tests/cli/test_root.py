@@ -175,6 +175,12 @@ def test_a_defect_is_one_sentence_and_debug_shows_the_traceback(cli: Cli, monkey
         assert "secret words" in result.stderr
 
 
+def test_a_file_that_cannot_be_used_is_no_defect(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    fails(monkeypatch, PermissionError(13, "Permission denied", "/some/where"))
+    result = cli("version")
+    assert (result.exit_code, result.stderr) == (1, "error: `/some/where`: Permission denied\n")
+
+
 def test_debug_shows_the_traceback_of_an_error_too(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     fails(monkeypatch, ConflictError("no"))
     result = cli("version", "--debug")

@@ -218,12 +218,21 @@ def _guarded(work: Callable[[], Any], *, debug: bool) -> int:
         return _report(_of_click(error), debug=debug)
     except CopilotError as error:
         return _report(error, debug=debug)
+    except OSError as error:
+        if error.filename is None:
+            return _defect(error, debug=debug)
+        # A full disk, a folder that may not be written: a person can mend that.
+        return _report(CopilotError(f"`{error.filename}`: {error.strerror}"), debug=debug)
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person never sees a traceback unasked
-        if debug:
-            traceback.print_exception(error)
-        say(f"{red('error:')} this is a defect of copilot ({type(error).__name__}); run again with --debug and report it")
-        return 1
+        return _defect(error, debug=debug)
     return result if isinstance(result, int) else 0
+
+
+def _defect(error: Exception, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    say(f"{red('error:')} this is a defect of copilot ({type(error).__name__}); run again with --debug and report it")
+    return 1
 
 
 def _report(error: CopilotError, *, debug: bool) -> int:

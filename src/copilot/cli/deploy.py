@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -49,7 +49,8 @@ def deploy(context: Context, given: tuple[str, ...], environment: str | None, ev
     urls = [url for d in descriptions if (url := _deploy(context.engine, d))]
     for url in urls:
         out(url)
-    say_next(*(f"curl {url}" for url in urls[:1]), f"copilot svc show --name {services[0]}", "copilot pipeline init")
+    first_pipeline = [] if workspace.pipelines() else ["copilot pipeline init"]
+    say_next(*(f"curl {url}" for url in urls[:1]), f"copilot svc show --name {services[0]}", *first_pipeline)
 
 
 def in_order(given: Iterable[str]) -> list[str]:
@@ -120,7 +121,7 @@ def _deploy(engine: Engine, description: ReleaseDescription) -> str | None:
     deployment = engine.deployment(started.id)
     took = duration(time.monotonic() - begin)
     if deployment.status == "Failed":
-        _fail(deployment, f"{what} after {took}")
+        _fail(engine, deployment, f"{what} after {took}")
     say(f"{green(OK)} Deployed {bold(what)} in {took}")
     return deployment.url
 
@@ -138,10 +139,17 @@ def _follow(engine: Engine, deployment_id: str) -> None:
             time.sleep(_POLL_SECONDS)
 
 
-def _fail(deployment: Deployment, what: str) -> None:
+def _fail(engine: Engine, deployment: Deployment, what: str) -> NoReturn:
     say(f"{red(FAILED)} {what}")
+    states = engine.service(deployment.app, deployment.workload).environments
+    serves = any(s.environment == deployment.environment and s.release is not None for s in states)
+    rest = (
+        f"what served {deployment.environment} before still does"
+        if serves
+        else f"nothing of it serves {deployment.environment} yet"
+    )
     raise DeploymentError(
         deployment.error or "the deployment failed",
         details=deployment.details,
-        hint=f"what served before still serves: `copilot svc show --name {deployment.workload}`",
+        hint=f"{rest}; see `copilot svc show --name {deployment.workload}`",
     )
