@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from copilot.manifest.faults import Fault, bad_value
 from copilot.manifest.scalars import AnyText, Choice, Command, Flag, OrText, Text, VariableName
 from copilot.manifest.section import Section
-from copilot.manifest.values import Written, kind_of, plain
+from copilot.manifest.values import Written, kind_of, plain, shown
 
 DEFAULT_RETRIES = 3
 MOST_RETRIES = 100
@@ -75,7 +75,7 @@ def _version(value: Any) -> str:
     if text == "0.1":
         raise bad_value("must be 0.2, not 0.1", "0.2 runs all commands in one shell; write `version: 0.2`")
     if text != "0.2":
-        raise bad_value(f"must be 0.2, not {text}", "write `version: 0.2`")
+        raise bad_value(f"must be 0.2, not {shown(value)}", "write `version: 0.2`")
     return text
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from copilot.errors import KeyPath, Problem
-from copilot.manifest.values import kind_of, plain, shown
+from copilot.manifest.values import Written, kind_of, plain, shown
 
 _FAULTS = "faults"
 _LONGEST_QUOTE = 100
@@ -112,7 +112,8 @@ def _in_words(detail: ErrorDetails) -> str:
         least = limits["min_length"]
         return "must not be empty" if least == 1 else f"must have at least {least} items"
     if kind == "too_long":
-        return f"must have at most {limits['max_length']} items, not {limits['actual_length']}"
+        what = "characters" if isinstance(value, (str, Written)) else "items"
+        return f"must have at most {limits['max_length']} {what}, not {limits['actual_length']}"
     return f"must not be {shown(value)}"
 
 

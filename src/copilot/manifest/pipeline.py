@@ -8,7 +8,20 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from copilot.manifest.faults import Fault
-from copilot.manifest.scalars import ActionName, AnyText, Choice, Command, FilePath, Flag, Name, Text, VariableName, Whole, Word
+from copilot.manifest.scalars import (
+    ActionName,
+    AnyText,
+    Choice,
+    Command,
+    FilePath,
+    Flag,
+    Name,
+    Text,
+    VariableName,
+    Whole,
+    WholeChoice,
+    Word,
+)
 from copilot.manifest.section import Section
 from copilot.manifest.values import Written, plain
 
@@ -121,7 +134,7 @@ class PipelineManifest(Section):
     """A pipeline: where a push goes, in which order."""
 
     name: ActionName = Field(description="Name of the pipeline.")
-    version: Annotated[Literal[1], BeforeValidator(plain)] = Field(1, description="Version of this file's schema.")
+    version: Annotated[Literal[1], WholeChoice] = Field(1, description="Version of this file's schema.")
     source: Source = Field(description="Where the code comes from.")
     execution_mode: Annotated[Literal["superseded", "queued", "parallel"], Choice] = Field(
         "superseded",

@@ -180,6 +180,9 @@ VariableName = Annotated[str, AfterValidator(_variable_name)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 """A whole number."""
 
+WholeChoice = BeforeValidator(_whole)
+"""Goes in front of a ``Literal`` of whole numbers."""
+
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off"]})]
 """True or false; also ``yes``, ``no``, ``on`` and ``off``, as AWS Copilot takes them."""
 
