@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot.errors import BuildError, CopilotError, UnsupportedError
-from copilot.local.host.dockerfile import Copy, Dockerfile, Folder, load_dockerfile, parse_dockerfile
+from copilot.local.host.dockerfile import Dockerfile, load_dockerfile, parse_dockerfile
+from copilot.local.host.steps import Copy, Folder
 
 
 def read(text: str, **args: str) -> Dockerfile:

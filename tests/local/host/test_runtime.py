@@ -346,3 +346,15 @@ def test_python_is_there_when_the_machine_has_only_python3(
     tasks.start(image)
     assert tasks.ended("t1") == "exit 0"
     assert tasks.runtime.tail("t1") == ("42",)
+
+
+def test_a_home_with_an_awkward_path(builds: Builds, tmp_path: Path) -> None:
+    home = Home(tmp_path / "Application Support's $HOME")
+    home.create()
+    builds.home = home
+    tasks = Tasks(home)
+    run(builds, tasks, "", dockerfile='FROM x\nWORKDIR /app\nCOPY run.sh .\nCMD ls "/app/run.sh" && cd /app && pwd\n')
+    assert tasks.ended("t1") == "exit 0"
+    folder = f"{home.tasks}/t1/root/app"
+    assert tasks.runtime.tail("t1") == (f"{folder}/run.sh", folder)
+    tasks.runtime.remove("t1")

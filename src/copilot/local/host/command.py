@@ -12,7 +12,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,17 +102,17 @@ def localise_list(text: str, root: Path) -> str:
 def localise_script(script: str, root: Path) -> str:
     """The same for every absolute path that begins a word of a shell script, inside quotes or not."""
 
-    def bare(match: re.Match[str]) -> str:
-        changed = localise(match[0], root)
-        return match[0] if changed == match[0] else shlex.quote(changed)
-
-    def quoted(match: re.Match[str]) -> str:
-        return localise(match[0], root)
+    def changed(match: re.Match[str], quote: Callable[[str], str]) -> str:
+        place = localise(match[0], root)
+        return match[0] if place == match[0] else quote(place)
 
     def piece(match: re.Match[str]) -> str:
-        if match[0][0] in "\"'":
-            return _SCRIPT_PATH.sub(quoted, match[0])
-        return match[0] if match[0][0] == "\\" else bare(match)
+        kind = match[0][0]
+        if kind == "'":
+            return _SCRIPT_PATH.sub(lambda m: changed(m, lambda place: place.replace("'", "'\\''")), match[0])
+        if kind == '"':
+            return _SCRIPT_PATH.sub(lambda m: changed(m, lambda place: re.sub(r'([\\"$`])', r"\\\1", place)), match[0])
+        return match[0] if kind == "\\" else changed(match, shlex.quote)
 
     return _SCRIPT_PIECES.sub(piece, script)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from copilot.errors import BuildError
-from copilot.local.host.dockerfile import Source
 from copilot.local.host.ignore import IgnoreRules, PatternError, compile_pattern, is_pattern
+from copilot.local.host.steps import Source
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from copilot.errors import BuildError, UnsupportedError
-from copilot.local.host.instructions import Instruction, Place, read_instructions
+from copilot.local.host.instructions import Instruction, read_instructions
+from copilot.local.host.steps import Copy, Folder, Source, Step
 from copilot.local.host.words import Word, WordError, expand, split
 
 _WHY = "the host runtime runs the files on this machine as they are; it has no container to run commands in"
@@ -30,47 +31,6 @@ _URL = re.compile(r"(?:https?|git|ssh)://|git@", re.IGNORECASE)
 _HEREDOC = re.compile(r"<<-?[\"']?\w")
 _PORTS = re.compile(r"(\d+)(?:-(\d+))?(?:/(?:tcp|udp|sctp))?", re.IGNORECASE)
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9_.-]*", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Source:
-    """One source of a COPY or ADD: a path or pattern relative to the context."""
-
-    path: str
-    place: Place
-
-
-@dataclass(frozen=True)
-class Copy:
-    """COPY or ADD.
-
-    Attributes:
-        text: The instruction as written, on one line.
-        destination: Absolute path in the image.
-        into_folder: The destination is a folder even where none exists yet.
-        mode: Permission bits that everything copied gets, or None to keep what it has.
-        unpack: ADD: sources that are tar archives are unpacked.
-    """
-
-    text: str
-    place: Place
-    sources: tuple[Source, ...]
-    destination: str
-    into_folder: bool
-    mode: int | None = None
-    unpack: bool = False
-
-
-@dataclass(frozen=True)
-class Folder:
-    """WORKDIR: a folder that must exist in the image."""
-
-    text: str
-    place: Place
-    path: str
-
-
-Step = Copy | Folder
 
 
 @dataclass(frozen=True)
