@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import urllib.request
 
+import pytest
+
 from copilot.local.client import connect
 from copilot.local.home import Home
-from tests.cli.conftest import Cli
+from tests import gitrepo
+from tests.cli.conftest import Cli, Terminals
 from tests.cli.pipeline.conftest import Shop, action_of
 
 
@@ -67,3 +70,43 @@ def test_a_push_is_built_deployed_tested_approved_and_promoted(cli: Cli, shop: S
     cli.ok("pipeline", "delete", "--yes")
     assert served(shop, "prod") == "1"
     assert json.loads(cli.ok("pipeline", "ls", "--json").stdout) == {"pipelines": []}
+
+
+def test_a_person_watches_and_approves_on_a_terminal(cli: Cli, shop: Shop, terminal: Terminals) -> None:
+    cli.ok("pipeline", "init", "--environments", "test,prod")
+    shop.push("1")
+    cli.ok("pipeline", "update")
+    view = terminal("pipeline", "status", "--watch", columns=60)
+    view.wait_for("→ copilot pipeline approve")
+    view.interrupt()
+    view.wait_for("goes on; see it with `copilot pipeline status`")
+    assert view.finish() == 130
+    assert shop.status()["execution"]["status"] == "InProgress"
+
+    session = terminal("pipeline", "approve")
+    session.wait_for("Release this to prod?")
+    session.type("\x1b[B\x1b[B\r")
+    session.wait_for("Comment:")
+    session.type("Looks good\r")
+    session.wait_for("Release this to prod?")
+    session.type("\r")
+    session.wait_for("Approved")
+    assert session.finish() == 0
+    assert "approved by Ana: Looks good" in action_of(shop.wait_for_end(), "ApprovePromotionTo-prod")["summary"]
+
+
+def test_a_workspace_in_a_folder_of_the_repository(cli: Cli, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = shop.folder / "the apps"
+    inner.mkdir()
+    for name in ("copilot", "Dockerfile", "server.py", "version"):
+        (shop.folder / name).rename(inner / name)
+    monkeypatch.chdir(inner)
+    cli.ok("pipeline", "init", "--environments", "test")
+    assert 'buildspec: "the apps/copilot/buildspec.yml"' in (inner / "copilot" / "pipeline.yml").read_text()
+    (inner / "version").write_text("inner")
+    gitrepo.run(shop.folder, "add", "--all")
+    gitrepo.run(shop.folder, "commit", "--message", "Move")
+    gitrepo.push(shop.folder, "main")
+    cli.ok("pipeline", "update")
+    assert cli("pipeline", "status", "--watch").exit_code == 0
+    assert served(shop, "test") == "inner"

@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from copilot.cli.pipeline.scaffold import PipelineAnswers, buildspec_text, manifest_text, pipeline_name, scalar
+from copilot.manifest.buildspec import Buildspec
+from copilot.manifest.loader import parse
 from copilot.manifest.names import action_name_fault
+from copilot.manifest.pipeline import PipelineManifest
 
 ANSWERS = PipelineAnswers("pipeline-shop-demo", ("test", "prod"), "Git", "/srv/git/demo.git", "main", "copilot/buildspec.yml")
 
@@ -90,3 +93,11 @@ def test_the_buildspec_is_short_and_its_commands_are_posix_shell() -> None:
     for phase in document["phases"].values():
         for command in phase["commands"]:
             assert subprocess.run(["sh", "-n", "-c", command], check=False).returncode == 0
+
+
+def test_the_examples_in_the_comments_are_valid() -> None:
+    shown = re.sub(r"    test_commands:\n    +- curl.*\n", "", uncommented(manifest_text(ANSWERS)), count=1)
+    loaded = parse(shown, PipelineManifest, "pipeline.yml").model
+    assert loaded.stages[0].deployments is not None
+    assert loaded.stages[1].test_commands
+    parse(buildspec_text("1.2.3", "the apps"), Buildspec, "buildspec.yml")
