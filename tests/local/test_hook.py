@@ -370,7 +370,7 @@ def test_no_trouble_makes_a_push_fail(place: tuple[Path, Path], home: Home, serv
 def test_what_is_no_repository(tmp_path: Path, home: Home) -> None:
     bare, work = repository_with_checkout(tmp_path)
     (work / "folder").mkdir()
-    for wrong in (tmp_path, work / "folder", tmp_path / "missing"):
+    for wrong in (tmp_path, work / "folder", tmp_path / "missing", tmp_path / ("x" * 300)):
         with pytest.raises(RepositoryError):
             hook.install(wrong, home)
     (bare / "hooks").chmod(0o755)

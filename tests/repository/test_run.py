@@ -64,3 +64,8 @@ def test_remote_helpers_are_never_run(tmp_path: Path) -> None:
 )
 def test_scrub(text: str) -> None:
     assert "SECRET" not in scrub(text, ["SECRET"] if text == "it is SECRET" else [])
+
+
+def test_scrub_leaves_words_alone() -> None:
+    text = "fatal: couldn't find remote ref refs/heads/attempt-to-fix-the-cart-total of https://example.com/a@b/c"
+    assert scrub(text) == text

@@ -56,8 +56,7 @@ _FIXED_VARIABLES = {
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/\s@]+@")
 _TOKEN_SHAPES = re.compile(
     r"\b(?:gh[a-z]_\w{16,}|github_pat_\w{16,}|glpat-[\w.-]{16,}|AT[A-Z]{2}[\w=-]{20,}|AKIA[0-9A-Z]{16})"
-    r"|(?<=authorization: )\S+ \S+",
-    re.IGNORECASE,
+    r"|(?<=[Aa]uthorization: )\S+ \S+"
 )
 
 
@@ -123,7 +122,7 @@ def git(
             start_new_session=True,
         )
     except OSError as error:
-        if folder is not None and not folder.is_dir():
+        if folder is not None and not os.path.isdir(folder):  # noqa: PTH112 - unlike pathlib's it never raises
             raise RepositoryError(f"`{folder}` is not a folder") from error
         if isinstance(error, FileNotFoundError):
             raise RepositoryError("`git` was not found on this machine", hint="Install git and try again") from error

@@ -52,6 +52,17 @@ def test_fetch_brings_one_branch_and_no_tags(mirror: Mirror, repository: tuple[P
     assert run(mirror.path, "for-each-ref", "--format=%(refname)") == "refs/heads/main"
 
 
+def test_fetch_from_a_shallow_clone(tmp_path: Path, repository: tuple[Path, Path]) -> None:
+    bare, work = repository
+    head = commit(work, "a")
+    push(work, "main")
+    run(tmp_path, "clone", "--depth=1", f"file://{bare}", "shallow")
+    mirror = Mirror(tmp_path / "mirrors", str(tmp_path / "shallow"))
+    assert mirror.fetch("main") == mirror.fetch("main") == head
+    mirror.clone(head, tmp_path / "into")
+    assert run(tmp_path / "into", "log", "--format=%H") == head
+
+
 def test_fetch_after_a_forced_push(mirror: Mirror, repository: tuple[Path, Path]) -> None:
     _, work = repository
     old = commit(work, "a")
@@ -136,6 +147,7 @@ def test_errors_say_what_to_do(tmp_path: Path, repository: tuple[Path, Path]) ->
     assert failure(str(bare), "zzz").hint == "It has `develop`, `main`, `mainline`, `release/1`"
     assert "does not exist" in failure(str(tmp_path / "gone.git")).message
     assert "is a file, not a git repository" in failure(str(work / "README")).message
+    assert "does not exist" in failure(f"{tmp_path}/{'x' * 300}").message
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "is not a git repository" in failure(str(empty)).message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -102,6 +103,7 @@ def fetch_branch(folder: Path, repository: str, branch: str, token: str | None, 
         "--no-tags",
         "--no-recurse-submodules",
         "--no-write-fetch-head",
+        "--update-shallow",
         "--end-of-options",
         repository,
         f"+refs/heads/{branch}:refs/heads/{branch}",
@@ -118,10 +120,10 @@ def check_reachable(repository: str) -> None:
     check_url(repository)
     if not is_local(repository):
         return
-    path = Path(repository)
-    if not path.exists():
+    # These two never raise, whatever is wrong with the path.
+    if not os.path.exists(repository):  # noqa: PTH110 - see above
         raise RepositoryError(f"the repository `{display_url(repository)}` does not exist", hint="Check the path")
-    if not path.is_dir():
+    if not os.path.isdir(repository):  # noqa: PTH112 - see above
         raise RepositoryError(f"`{display_url(repository)}` is a file, not a git repository")
 
 
