@@ -39,7 +39,6 @@ class Home:
             self.tasks,
             self.caddy,
             self.secrets,
-            self.bin,
         ):
             folder.mkdir(mode=0o700, exist_ok=True)
 

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import shlex
-import sys
-import threading
-import uuid
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from copilot.engine import (
     Application,
@@ -31,16 +24,17 @@ from copilot.local import ports, views
 from copilot.local.artifacts import ArtifactStore
 from copilot.local.buildspec import BuildRunner
 from copilot.local.deployer import Deployer
+from copilot.local.direct import DirectDeployments
 from copilot.local.frontdoor.caddy import Caddy
 from copilot.local.home import Home
 from copilot.local.host.runtime import HostRuntime
-from copilot.local.printer import Printer
+from copilot.local.logs import read_log
+from copilot.local.program import install_program
 from copilot.local.promotions import Promotions
 from copilot.local.runtime import Runtime
 from copilot.local.scheduler import Scheduler, Worker
 from copilot.local.secrets import SecretStore, open_secrets
 from copilot.local.store import Store
-from copilot.local.store.releases import DeploymentRecord
 from copilot.local.supervisor import Supervisor
 from copilot.local.triggers import Triggers
 from copilot.local.workers.build import BuildWorker
@@ -51,8 +45,6 @@ from copilot.release.execution import RetryMode
 
 FRONT_DOOR_PORTS = range(8080, 65536)
 """Where the port of an environment is looked for when `env init` is not told."""
-
-log = logging.getLogger(__name__)
 
 RUNTIMES = ("host",)
 """Runtimes of this release; the first is chosen when `env init` is not told."""
@@ -87,6 +79,7 @@ class LocalService:
         }
         self._scheduler = Scheduler(store, home, workers)
         self._triggers = Triggers(home, store, self._scheduler, self._sources)
+        self._direct = DirectDeployments(home, store, self._deployer)
         self._promotions = Promotions(store, artifacts, self._sources)
 
     @classmethod
@@ -99,8 +92,7 @@ class LocalService:
         install_program(self._home.bin)
         self._deployer.recover()
         self._supervisor.start()
-        for record in self._store.releases.unfinished_deployments():
-            self._deploy_in_background(record)
+        self._direct.resume()
         self._scheduler.start()
         self._triggers.start()
 
@@ -170,6 +162,7 @@ class LocalService:
                     f"pipeline `{record.definition.name}` deploys to environment `{name}`",
                     hint="Remove its stage and run `copilot pipeline update`, or run `copilot pipeline delete` first",
                 )
+        self._direct.cancel(app, environment=name)
         self._deployer.remove_environment(app, name)
         if not self._store.catalog.all_environments():
             self._front_door.stop()
@@ -191,6 +184,7 @@ class LocalService:
         if environment is not None:
             environments = [self._store.catalog.environment(app, environment)]
         for each in environments:
+            self._direct.cancel(app, environment=each.name, workload=name)
             self._deployer.remove(app, each.name, name)
         if environment is None:
             self._store.catalog.delete_workload(app, name)
@@ -233,41 +227,15 @@ class LocalService:
         """See `Engine`."""
         self._store.catalog.environment(description.application, description.environment)
         self._store.catalog.register_workload(description.application, description.workload, description.type)
-        record = self._store.releases.add_deployment(uuid.uuid4().hex[:12], description)
-        self._deploy_in_background(record)
-        return views.deployment(record, None)
+        return self._direct.start(description)
 
     def deployment(self, id: str) -> Deployment:  # noqa: A002 - the protocol's name
         """See `Engine`."""
-        record = self._store.releases.deployment(id)
-        environment = self._store.catalog.environment(record.description.application, record.description.environment)
-        routing = record.description.routing
-        return views.deployment(record, environment.url + routing.path if routing else None)
+        return self._direct.get(id)
 
     def deployment_log(self, id: str, offset: int = 0) -> LogChunk:  # noqa: A002 - the protocol's name
         """See `Engine`."""
-        finished = self._store.releases.deployment(id).status != "InProgress"
-        return read_log(self._deployment_log(id), offset, finished=finished)
-
-    def _deployment_log(self, deployment_id: str) -> Path:
-        return self._home.logs / f"deploy-{deployment_id}.log"
-
-    def _deploy_in_background(self, record: DeploymentRecord) -> None:
-        threading.Thread(target=self._deploy, args=(record,), name=f"deploy {record.id}", daemon=True).start()
-
-    def _deploy(self, record: DeploymentRecord) -> None:
-        release = self._store.releases.ensure(record.description, f"deploy:{record.id}")
-        try:
-            with Printer(self._deployment_log(record.id)) as out:
-                self._deployer.deploy(release, out, threading.Event())
-        except CopilotError as error:
-            details = (*error.details, error.hint) if error.hint else error.details
-            self._store.releases.finish_deployment(record.id, error.message, details)
-        except Exception:
-            log.exception("deployment %s", record.id)
-            self._store.releases.finish_deployment(record.id, f"a defect of copilot; {self._home.server_log} has the traceback")
-        else:
-            self._store.releases.finish_deployment(record.id)
+        return self._direct.log(id, offset)
 
     # -- pipelines ---------------------------------------------------------------------------------------------
 
@@ -418,32 +386,3 @@ class LocalService:
         stages = [s.name for s in self._store.catalog.pipeline(app, name).definition.plan.stages]
         if stage not in stages:
             raise NotFoundError(f"pipeline `{name}` has no stage `{stage}`", hint=f"It has: {', '.join(stages)}")
-
-
-def install_program(folder: Path) -> None:
-    """Put this very program into a folder, so that builds run the same version whatever else is installed."""
-    script = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m copilot "$@"\n'
-    for name in ("copilot", "copilot-pipelines"):
-        file = folder / name
-        if not file.exists() or file.read_text("utf-8") != script:
-            temporary = folder / f".{name}.{os.getpid()}"
-            temporary.write_text(script, "utf-8")
-            temporary.chmod(0o700)
-            temporary.replace(file)
-
-
-_LARGEST_CHUNK = 1 << 20
-
-
-def read_log(path: Path, offset: int, *, finished: bool) -> LogChunk:
-    """Part of a log file, at most a mebibyte, cut between characters. A log that is not there yet is empty."""
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            content = file.read(_LARGEST_CHUNK)
-    except FileNotFoundError:
-        content = b""
-    whole = content[: content.rfind(b"\n") + 1] if not finished or len(content) == _LARGEST_CHUNK else content
-    whole = whole or (content if len(content) == _LARGEST_CHUNK else whole)
-    at_end = finished and len(content) < _LARGEST_CHUNK
-    return LogChunk(text=whole.decode("utf-8", "replace"), next_offset=offset + len(whole), finished=at_end)

@@ -60,7 +60,7 @@ class Supervisor:
 
     def look(self) -> None:
         """Look at everything once."""
-        if self._frontdoor.ensure():
+        if self._store.catalog.all_environments() and self._frontdoor.ensure():
             _log.warning("the front door had ended and was started again")
             self._deployer.publish()
         current = {release.id: release for release in self._store.releases.all_current()}
