@@ -107,7 +107,8 @@ def _in_words(detail: ErrorDetails) -> str:
         return f"must be a mapping of keys to values, not {kind_of(value)}"
     for name, text in (("ge", "at least"), ("gt", "more than"), ("le", "at most"), ("lt", "less than")):
         if name in limits:
-            return f"must be {text} {limits[name]}, not {value}"
+            seconds = " seconds" if isinstance(value, str) else ""
+            return f"must be {text} {limits[name]}{seconds}, not {shown(value) if seconds else value}"
     if kind == "too_short":
         least = limits["min_length"]
         return "must not be empty" if least == 1 else f"must have at least {least} items"

@@ -168,7 +168,8 @@ def span_of(root: Node, text: str, path: KeyPath, at: Literal["key", "value"]) -
     for part in path:
         child = node.children.get(part)
         if child is None:
-            at = "key"
+            # One text may stand for a mapping, as in `build: Dockerfile`: then it is the place of all that is in it.
+            at = "key" if isinstance(node.data, (dict, list)) else at
             break
         node, key = child, node.keys.get(part, Span(child.span.start, child.span.start))
     nothing_there = isinstance(node.data, Written) and node.data.value is None and node.data.text == ""

@@ -85,8 +85,8 @@ class Overridable(Section):
                 yield Fault((key,), "sentence", f"`{key}` cannot be overridden", "remove it here", "key")
         changes = {key: value for key, value in override.items() if key not in _SAME_EVERYWHERE}
         for fault in cls._faults(merged(base, changes)):
-            depth = _depth(changes, fault.path)
-            if depth == len(fault.path):
+            depth, innermost = _reached(changes, fault.path)
+            if depth == len(fault.path) or not isinstance(innermost, (Mapping, list)):
                 yield fault
             elif fault not in known:
                 # The values clash only now that both are there: point at the part of the override that is nearest.
@@ -131,14 +131,14 @@ def _merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, A
     return result
 
 
-def _depth(data: Any, path: KeyPath) -> int:
-    """How many parts of a path exist in the data."""
+def _reached(data: Any, path: KeyPath) -> tuple[int, Any]:
+    """How many parts of a path exist in the data, and what is there."""
     for depth, part in enumerate(path):
         try:
             data = data[part]
         except (LookupError, TypeError):
-            return depth
-    return len(path)
+            return depth, data
+    return len(path), data
 
 
 def _unknown_placeholders(data: Any, path: KeyPath) -> Iterable[Fault]:
