@@ -213,7 +213,7 @@ class TestPlaceholders:
         ("type: Load Balanced Web Service", "type: load-balanced web service", "2:7+25",
          "`type` is unknown: `load-balanced web service`",
          "did you mean `Load Balanced Web Service`?"),
-        ("type: Load Balanced Web Service\n", "", "1:1+4", "`type` is missing", None),
+        ("type: Load Balanced Web Service\n", "", "1:1+4", "`type` is missing", "it is `Load Balanced Web Service` or `Backend Service`"),
         ("type: Load Balanced Web Service", "type: Scheduled Job", "2:7+13", "the type `Scheduled Job` is not supported yet",
          "it is `Load Balanced Web Service` or `Backend Service`"),
         ("name: web", "name: Web", "1:7+3", "`name` must begin with a lowercase letter, not `W`",

@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from copilot.manifest.faults import Fault, bad_value
 from copilot.manifest.scalars import AnyText, Choice, Command, Flag, OrText, Text, VariableName
 from copilot.manifest.section import Section
-from copilot.manifest.values import Written, kind_of, plain, shown
+from copilot.manifest.values import Written, plain, shown
 
 DEFAULT_RETRIES = 3
 MOST_RETRIES = 100
+_VERSION_HINT = "write `version: 0.2`"
 _RETRY = re.compile(r"RETRY(?:-(?P<count>\d+)(?=-|$))?(?:-(?P<pattern>.+))?", re.DOTALL)
 
 
@@ -69,14 +70,13 @@ def _one_or_more(value: Any) -> Any:
 
 
 def _version(value: Any) -> str:
-    text = str(value)
-    if plain(value) is None or not isinstance(value, (str, float, int, Written)):
-        raise bad_value(f"must be 0.2, not {kind_of(value)}")
-    if text == "0.1":
+    if plain(value) is None:
+        raise bad_value("has no value", _VERSION_HINT)
+    if str(value) == "0.1":
         raise bad_value("must be 0.2, not 0.1", "0.2 runs all commands in one shell; write `version: 0.2`")
-    if text != "0.2":
-        raise bad_value(f"must be 0.2, not {shown(value)}", "write `version: 0.2`")
-    return text
+    if str(value) != "0.2":
+        raise bad_value(f"must be 0.2, not {shown(value)}", _VERSION_HINT)
+    return "0.2"
 
 
 Paths = Annotated[tuple[Text, ...], Field(min_length=1)]
@@ -243,6 +243,10 @@ class Buildspec(Section):
     """How the code is built, as AWS CodeBuild reads it."""
 
     unsupported = frozenset({"batch"})
+    hints: ClassVar[Mapping[str, str]] = {
+        "version": _VERSION_HINT,
+        "phases": "such as `phases: {build: {commands: [make]}}`",
+    }
 
     version: Annotated[Literal["0.2"], BeforeValidator(_version), WithJsonSchema({"enum": ["0.2", 0.2]})] = Field(
         description="Version of the buildspec's syntax."

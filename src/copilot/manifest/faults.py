@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from copilot.errors import KeyPath, Problem
-from copilot.manifest.values import Written, kind_of, plain, shown
+from copilot.manifest.values import kind_of, plain, shown
 
 _FAULTS = "faults"
 _LONGEST_QUOTE = 100
+_LIST_HINT = "write it in `[ ]`, or after `- ` in a line of its own"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def faults_of(error: ValidationError) -> list[Fault]:
         elif detail["type"] == "missing":
             faults.append(Fault(path, "missing", at="key"))
         else:
-            faults.append(Fault(path, "value", _in_words(detail), at=at))
+            listable = detail["type"] == "tuple_type" and isinstance(detail["input"], str)
+            faults.append(Fault(path, "value", _in_words(detail), _LIST_HINT if listable else None, at))
     return faults
 
 
@@ -113,8 +115,8 @@ def _in_words(detail: ErrorDetails) -> str:
         least = limits["min_length"]
         return "must not be empty" if least == 1 else f"must have at least {least} items"
     if kind == "too_long":
-        what = "characters" if isinstance(value, (str, Written)) else "items"
-        return f"must have at most {limits['max_length']} {what}, not {limits['actual_length']}"
+        what = "characters" if isinstance(value, str) else "items"
+        return f"must have at most {limits['max_length']} {what}, not {len(value)}"
     return f"must not be {shown(value)}"
 
 

@@ -173,7 +173,8 @@ def span_of(root: Node, text: str, path: KeyPath, at: Literal["key", "value"]) -
             break
         node, key = child, node.keys.get(part, Span(child.span.start, child.span.start))
     nothing_there = isinstance(node.data, Written) and node.data.value is None and node.data.text == ""
-    if at == "key" or nothing_there:
+    in_lines_below = key.end > key.start and "\n" in text[key.end : node.span.start]
+    if at == "key" or nothing_there or in_lines_below:
         return key if key.end > key.start else _first_word(text, key.start)
     return node.span if node.span.end > node.span.start else _first_word(text, node.span.start)
 

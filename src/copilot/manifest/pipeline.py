@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -26,11 +26,17 @@ from copilot.manifest.section import Section
 from copilot.manifest.values import Written, plain
 
 Provider = Annotated[Literal["GitHub", "GitHubV1", "Bitbucket", "CodeCommit", "GitLab", "Git"], Choice]
+_STAGES_HINT = "name at least one environment: `stages: [{name: test}]`"
 PathPattern = Annotated[Text, Field(max_length=255)]
 
 
 class SourceProperties(Section):
     """Which repository and branch."""
+
+    hints: ClassVar[Mapping[str, str]] = {
+        "repository": "such as `repository: https://github.com/ana/shop`",
+        "branch": "such as `branch: main`",
+    }
 
     repository: Word = Field(description="URL of the repository, or its path on this disk.")
     branch: Word = Field(description="A push to this branch starts an execution.")
@@ -133,6 +139,12 @@ class Stage(Section):
 class PipelineManifest(Section):
     """A pipeline: where a push goes, in which order."""
 
+    hints: ClassVar[Mapping[str, str]] = {
+        "name": "such as `name: shop-main`",
+        "source": "it says which repository and branch; `copilot pipeline init` writes one",
+        "stages": _STAGES_HINT,
+    }
+
     name: ActionName = Field(description="Name of the pipeline.")
     version: Annotated[Literal[1], WholeChoice] = Field(1, description="Version of this file's schema.")
     source: Source = Field(description="Where the code comes from.")
@@ -149,7 +161,7 @@ class PipelineManifest(Section):
         """A release passes at least one environment, and each of them once."""
         stages = data.get("stages")
         if stages in ([], ()):
-            yield Fault(("stages",), "value", "must not be empty", "name at least one environment: `stages: [{name: test}]`")
+            yield Fault(("stages",), "value", "must not be empty", _STAGES_HINT)
         seen = set()
         for index, stage in enumerate(stages if isinstance(stages, (list, tuple)) else ()):
             name = stage.get("name") if isinstance(stage, Mapping) else getattr(stage, "name", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
@@ -17,11 +18,13 @@ class Section(BaseModel):
     Subclasses may set:
 
     * ``unsupported``: keys that AWS Copilot or CodeBuild define and this tool does not read yet.
+    * ``hints``: what to write for a required key that is missing.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     unsupported: ClassVar[frozenset[str]] = frozenset()
+    hints: ClassVar[Mapping[str, str]] = {}
 
     @classmethod
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
@@ -51,10 +54,16 @@ class Section(BaseModel):
         except ValidationError as error:
             # A misspelt key is one mistake: it is not reported as missing as well.
             meant = {(fault.suggests,) for fault in faults}
-            faults += [f for f in faults_of(error) if not (f.kind == "missing" and f.path in meant)]
+            faults += [cls._hinted(f) for f in faults_of(error) if not (f.kind == "missing" and f.path in meant)]
         if faults:
             raise raised(faults)
         return model
+
+    @classmethod
+    def _hinted(cls, fault: Fault) -> Fault:
+        if fault.kind == "missing" and len(fault.path) == 1 and fault.hint is None:
+            return replace(fault, hint=cls.hints.get(str(fault.path[0])))
+        return fault
 
     @classmethod
     def _unknown(cls, key: Any) -> Fault:

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -193,6 +193,12 @@ class Workload(Overridable):
             "taskdef_overrides",
         }
     )
+
+    hints: ClassVar[Mapping[str, str]] = {
+        "type": _KINDS_HINT,
+        "image": "such as `image: {build: Dockerfile, port: 8080}`",
+        "http": "such as `http: {path: /}`",
+    }
 
     name: Name = Field(description="Name of the workload.")
     type: str
