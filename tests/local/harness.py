@@ -22,13 +22,15 @@ from copilot.local.supervisor import Supervisor
 from copilot.release.description import HealthCheck, ReleaseDescription, Routing
 
 # Its behaviour is in its variables. /slow sends half of its answer at once, and the rest when the file that GATE names exists;
-# /health is what the file that STATUS names says.
+# /health is what the file that STATUS names says; without the file that NEEDS names it does not start.
 APPLICATION = """
 import http.server, os, pathlib, sys, time, urllib.request
 
 print("version", os.environ["VERSION"], "begins", flush=True)
 if "EXIT" in os.environ:
     sys.exit(int(os.environ["EXIT"]))
+if "NEEDS" in os.environ and not os.path.exists(os.environ["NEEDS"]):
+    sys.exit("its file is missing")
 if "PORT" not in os.environ:
     while True:
         time.sleep(60)

@@ -118,10 +118,10 @@ def test_a_release_that_is_not_healthy_leaves_the_old_one_serving(engine: Engine
     port = engine.environment()
     engine.deploy("one")
     before = engine.pids()
-    impatient = HealthCheck(path="/health", timeout=1.0, grace_period=0.8)
+    impatient = HealthCheck(path="/health", timeout=1.0, grace_period=3.0)
     with Load(port) as load, pytest.raises(DeploymentError) as failed:
         engine.deploy("bad", count=2, variables={"HEALTH": "500"}, routing=Routing("/", impatient))
-    assert failed.value.message == "`api` did not become healthy within 0.8 s: GET /health answered 500"
+    assert failed.value.message == "`api` did not become healthy within 3 s: GET /health answered 500"
     assert failed.value.details == ("version bad begins",)
     assert set(load.answers) == {(200, "one")}
     assert (engine.status("bad"), engine.status("one")) == ("Failed", "Current")
@@ -142,16 +142,14 @@ def test_a_release_that_exits_at_once_fails_at_once(engine: Engine) -> None:
 
 def test_a_failed_release_can_be_deployed_again(engine: Engine, tmp_path: Path) -> None:
     port = engine.environment()
-    status = tmp_path / "status"
-    status.write_text("500")
-    quick = HealthCheck(path="/health", timeout=1.0, grace_period=0.5)
-    changes: dict[str, object] = {"variables": {"STATUS": str(status)}, "routing": Routing("/", quick)}
-    with pytest.raises(DeploymentError):
-        engine.deploy("one", **changes)
+    needed = tmp_path / "needed"
+    with pytest.raises(DeploymentError, match="`api` exited at once: exit 1") as failed:
+        engine.deploy("one", variables={"NEEDS": str(needed)})
+    assert failed.value.details[-1] == "its file is missing"
     engine.deployer.publish()
     assert get(port)[0] == 404
-    status.write_text("200")
-    engine.deploy("one", **changes)
+    needed.touch()
+    engine.deploy("one")
     assert get(port) == (200, "one")
 
 

@@ -28,11 +28,11 @@ _log = logging.getLogger(__name__)
 class _Watch:
     """What the supervisor remembers of a task; times are of the monotonic clock."""
 
+    delay: float
     verdict: health.Verdict = field(default_factory=health.Verdict)
     probe: Future[health.Answer] | None = None
     next_probe: float = 0.0
     restart_at: float = 0.0
-    delay: float = SHORTEST_DELAY
     healthy_since: float | None = None
 
 
@@ -66,7 +66,7 @@ class Supervisor:
         current = {release.id: release for release in self._store.releases.all_current()}
         tasks = [t for t in self._store.releases.all_tasks() if t.release in current and t.status != "Stopping"]
         for task in tasks:
-            self._look_at(current[task.release], task, self._watches.setdefault(task.id, _Watch()))
+            self._look_at(current[task.release], task, self._watches.setdefault(task.id, _Watch(SHORTEST_DELAY)))
         for gone in self._watches.keys() - {t.id for t in tasks}:
             del self._watches[gone]
 
@@ -133,14 +133,14 @@ class Supervisor:
 
     def _record(self, task: TaskRecord, status: str, last_exit: str | None = None) -> None:
         """Write a task's new status down and tell the front door, unless the task is not wanted any more."""
-        with self._deployer.switching:
+        with self._deployer.switching, self._store.transaction():
             if not self._wanted(task):
                 return
             self._store.releases.set_task_status(task.id, status, last_exit)
-        try:
-            self._deployer.publish()
-        except DeploymentError as error:
-            _log.error("%s", error.message)
+            try:
+                self._deployer.publish()
+            except DeploymentError as error:
+                _log.error("%s", error.message)
 
     def _wanted(self, task: TaskRecord) -> bool:
         try:

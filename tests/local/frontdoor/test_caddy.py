@@ -244,8 +244,19 @@ def test_a_refused_configuration_changes_nothing(caddy: Caddy, home: Home, backe
 
 
 def test_stopping_twice_is_fine_and_writes_stay_in_the_home(caddy: Caddy, home: Home) -> None:
-    caddy.apply([])
+    assert caddy.ensure() is True
     assert home.socket("caddy").stat().st_mode & 0o777 == 0o600
     caddy.stop()
     caddy.stop()
     assert not home.socket("caddy").exists()
+
+
+def test_without_environments_it_is_not_started_and_forgets_the_last(caddy: Caddy, home: Home) -> None:
+    assert caddy.apply([]) == ()
+    assert not home.socket("caddy").exists()
+    env = environment()
+    caddy.apply([env])
+    caddy.stop()
+    caddy.apply([])
+    caddy.ensure()
+    assert not ports.accepts(env.port)

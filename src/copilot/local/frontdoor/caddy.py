@@ -84,7 +84,7 @@ class Caddy:
             return True
 
     def apply(self, environments: Sequence[EnvironmentRoutes]) -> tuple[EnvironmentRoutes, ...]:
-        """Make the front door lead to these environments and to no others.
+        """Make the front door lead to these environments and to no others. Without any, it need not run and is not started.
 
         Returns:
             The environments that cannot be served because another program listens on their port.
@@ -93,6 +93,9 @@ class Caddy:
             DeploymentError: If Caddy cannot be started or refuses the configuration; it goes on as it was.
         """
         with self._lock:
+            if not environments and not self._answers():
+                self._config.unlink(missing_ok=True)
+                return ()
             self.ensure()
             bound = listening_ports(self._live())
             taken = tuple(e for e in environments if e.port not in bound and not ports.is_free(e.port))
