@@ -118,7 +118,7 @@ class _Writer:
         self.lines += [
             f"if _copilot_begin {number} {quote(command.echo)}; then",
             '( _copilot_open; . "$_copilot_state"; _copilot_enter',
-            f"eval {quote(command.text)}",
+            f"eval {quote(' ' + command.text)}",  # the space: bash takes a first `-` for an option of `eval`
             '{ _copilot_leave "$?"; } 2>/dev/null; exit "$_copilot_status" )',
             '_copilot_end "$?"',
             "fi",

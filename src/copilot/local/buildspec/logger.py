@@ -101,6 +101,7 @@ class Logger:
         self._masker = Masker(secrets)
         self._remembered: bytearray | None = None
         self._input = b""
+        self._answers: int | None = None
 
     def feed(self, data: bytes) -> None:
         """Take more of the input."""
@@ -130,13 +131,17 @@ class Logger:
             self._remembered = bytearray()
         elif verb == b"match":
             text = (self._remembered or b"")[-_MOST_REMEMBERED:].decode("utf-8", "replace")
-            found = re.search(argument.decode("utf-8", "replace"), text)
-            with open(os.path.join(self._folder, "answer"), "wb") as answer:  # noqa: PTH118, PTH123 - pathlib costs 10 ms
-                answer.write(b"yes\n" if found else b"no\n")
+            self._answer(b"yes\n" if re.search(argument.decode("utf-8", "replace"), text) else b"no\n")
         elif verb == b"export":
             masker = Masker(self._secrets)
             with open(os.path.join(self._folder, "exported"), "ab") as exported:  # noqa: PTH118, PTH123 - pathlib costs 10 ms
                 exported.write(masker.feed(argument) + masker.flush() + b"\0")
+
+    def _answer(self, answer: bytes) -> None:
+        # The pipe stays open: a reader that comes while an earlier answer's end of it is being closed would find it at its end.
+        if self._answers is None:
+            self._answers = os.open(os.path.join(self._folder, "answer"), os.O_RDWR)  # noqa: PTH118 - pathlib costs 10 ms
+        os.write(self._answers, answer)
 
     def _write(self, data: bytes) -> None:
         if self._remembered is not None:

@@ -50,7 +50,7 @@ if [ -n "${BASH_VERSION-}" ]; then
         case $_copilot_name in
         _ | _copilot_* | BASH* | COMP_* | DIRSTACK | EPOCH* | EUID | FUNCNAME | GROUPS | HISTCMD | LINENO | PIPESTATUS | \
           POSIXLY_CORRECT | PPID | RANDOM | SECONDS | SHELLOPTS | SRANDOM | UID) ;;
-        *) printf "%s=%q\n" "$_copilot_name" "${!_copilot_name}" ;;
+        *) [ -z "${!_copilot_name+set}" ] || printf "%s=%q\n" "$_copilot_name" "${!_copilot_name}" ;;
         esac
       done
       export -p
