@@ -134,7 +134,10 @@ def test_a_phase_may_only_choose_runtimes_or_clean_up() -> None:
     assert spec.phases.install.commands == ()
 
 
-ON_FAILURE = "`phases.pre_build.on-failure` must be `ABORT`, `CONTINUE`, `RETRY`, `RETRY-<count>`, `RETRY-<regex>` or `RETRY-<count>-<regex>`"
+ON_FAILURE = (
+    "`phases.pre_build.on-failure` must be `ABORT`, `CONTINUE`, `RETRY`, `RETRY-<count>`, `RETRY-<regex>` or "
+    "`RETRY-<count>-<regex>`"
+)
 FORMATS = (
     "`reports.tests.file-format` must be `JUNITXML`, `CUCUMBERJSON`, `NUNITXML`, `NUNIT3XML`, `TESTNGXML`, `VISUALSTUDIOTRX`, "
     "`CLOVERXML`, `COBERTURAXML`, `JACOCOXML` or `SIMPLECOV`, not `junit`"

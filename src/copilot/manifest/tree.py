@@ -209,6 +209,7 @@ _SENTENCES = (
     ("expected ',' or ']'", "this list has no `]`, or lacks a `,`", None, True),
     ("expected ',' or '}'", "this mapping has no `}}`, or lacks a `,`", None, True),
     ("expected <block end>", "this does not fit the lines above it", "check its indentation", False),
+    ("but found '<stream end>'", "the file ends in the middle of a value", "a `]` or `}` is missing", False),
     ("expected the node content", "a value is missing here", None, False),
     ("undefined alias", "there is no anchor of this name before this alias", None, False),
     ("unknown escape character", "a backslash cannot be followed by {character} in double quotes", "use single quotes", False),
@@ -225,6 +226,7 @@ def _in_words(error: MarkedYAMLError, text: str) -> Flaw:
         if part in problem:
             if at_context and error.context_mark is not None:
                 start = error.context_mark.index
+            start = min(start, max(0, len(text.rstrip()) - 1))
             character = f"`{text[start]}`" if start < len(text) and text[start].strip() else "this"
             return Flaw(Span(start, start + 1), sentence.format(character=character), hint)
     return Flaw(Span(start, start + 1), f"this is not valid YAML: {problem.splitlines()[0]}")

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from copilot.manifest.loader import SourceText
+from copilot.manifest.workload import Workload, parse_workload
+from copilot.release.describe import describe
+from copilot.release.description import HealthCheck, ReleaseDescription, Routing
+
+DIGEST = "sha256:" + "a" * 64
+WEB = """\
+name: web
+type: Load Balanced Web Service
+image: {build: Dockerfile, port: 8080}
+http:
+  path: shop/
+  healthcheck: {path: /up, interval: 1s}
+  deregistration_delay: 5s
+count: 2
+variables: {STAGE: "${COPILOT_ENVIRONMENT_NAME}"}
+environments:
+  prod: {count: 3, http: {path: /}, command: serve -v, entrypoint: [/entry]}
+"""
+BACKEND = "name: api\ntype: Backend Service\nimage: {build: Dockerfile}\nsecrets: {TOKEN: shop-token}\n"
+
+
+def manifest(text: str) -> Workload:
+    return parse_workload(SourceText(Path("m.yml"), "m.yml", text)).model
+
+
+def described(text: str, environment: str) -> ReleaseDescription:
+    return describe(manifest(text), application="shop", environment=environment, image=DIGEST, revision="a1b2c3d")
+
+
+def test_a_web_service() -> None:
+    assert described(WEB, "test") == ReleaseDescription(
+        application="shop",
+        environment="test",
+        workload="web",
+        type="Load Balanced Web Service",
+        image=DIGEST,
+        revision="a1b2c3d",
+        count=2,
+        port=8080,
+        routing=Routing("/shop", HealthCheck(path="/up", interval=1.0), 5.0),
+        variables={"STAGE": "test"},
+    )
+
+
+def test_its_overrides() -> None:
+    prod = described(WEB, "prod")
+    assert prod.routing is not None
+    assert (prod.count, prod.routing.path, prod.variables) == (3, "/", {"STAGE": "prod"})
+    assert (prod.entrypoint, prod.command) == (("/entry",), ("serve", "-v"))
+
+
+def test_a_backend_service() -> None:
+    api = described(BACKEND, "test")
+    assert (api.type, api.port, api.routing, api.secrets) == ("Backend Service", None, None, {"TOKEN": "shop-token"})
+
+
+def test_defaults_are_the_descriptions_own() -> None:
+    text = "name: w\ntype: Load Balanced Web Service\nimage: {build: Dockerfile, port: 80}\nhttp: {path: /}\n"
+    given = described(text, "test")
+    assert given == ReleaseDescription(
+        application="shop",
+        environment="test",
+        workload="w",
+        type="Load Balanced Web Service",
+        image=DIGEST,
+        revision="a1b2c3d",
+        port=80,
+        routing=Routing("/"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "path"), [("/", "/"), ("api", "/api"), ("/api", "/api"), ("/api/", "/api"), ("/a/b", "/a/b")]
+)
+def test_paths(written: str, path: str) -> None:
+    routing = described(WEB.replace("shop/", written), "test").routing
+    assert routing is not None
+    assert routing.path == path
+
+
+def test_a_manifest_that_was_resolved_before_gives_the_same() -> None:
+    resolved = manifest(WEB).resolved("prod")
+    assert describe(resolved, application="shop", environment="prod", image=DIGEST, revision="a1b2c3d") == described(WEB, "prod")

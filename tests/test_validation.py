@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from copilot.errors import ManifestError
+from copilot.validation import check_pipeline
+from copilot.workspace import Workspace
+
+PIPELINE = """\
+name: shop
+source:
+  provider: Git
+  properties:
+    repository: /srv/shop.git
+    branch: main
+stages:
+  - name: test
+    pre_deployments:
+      migrate:
+        buildspec: copilot/migrate.yml
+  - name: prod
+    deployments:
+      api:
+      web: {depends_on: [api]}
+"""
+BUILDSPEC = "version: 0.2\nphases: {build: {commands: [make]}}\n"
+BACKEND = "name: {name}\ntype: Backend Service\nimage: {{build: Dockerfile}}\n"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    (tmp_path / ".git").mkdir()
+    workspace = Workspace.create(tmp_path, "shop", "local")
+    files = {"pipeline.yml": PIPELINE, "buildspec.yml": BUILDSPEC, "migrate.yml": BUILDSPEC}
+    for name in ("api", "web"):
+        files[f"{name}/manifest.yml"] = BACKEND.format(name=name)
+    for name, text in files.items():
+        change(workspace, name, text)
+    monkeypatch.chdir(tmp_path)
+    return workspace
+
+
+def change(workspace: Workspace, name: str, text: str) -> None:
+    path = workspace.folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def problems(workspace: Workspace, environments: tuple[str, ...] | None = ("test", "prod")) -> list[str]:
+    with pytest.raises(ManifestError) as caught:
+        check_pipeline(workspace, workspace.pipeline(), environments)
+    return [f"{d.file}:{d.line}:{d.column} {d.message}" for d in caught.value.diagnostics]
+
+
+def test_a_good_pipeline(workspace: Workspace) -> None:
+    document, plan = check_pipeline(workspace, workspace.pipeline(), ("test", "prod"))
+    assert document.model.name == plan.pipeline == "shop"
+    assert plan.environments == ("test", "prod")
+    assert plan.stage("Build").actions[0].name == "Build"
+
+
+def test_everything_in_all_files_at_once(workspace: Workspace) -> None:
+    change(workspace, "pipeline.yml", PIPELINE.replace("name: prod", "name: staging").replace("[api]", "[apo]"))
+    change(workspace, "buildspec.yml", BUILDSPEC.replace("build:", "biuld:"))
+    (workspace.folder / "migrate.yml").unlink()
+    change(workspace, "web/manifest.yml", BACKEND.format(name="web") + "count: x\nenvironments: {prod: {cpu: x}}\n")
+    assert problems(workspace) == [
+        "copilot/buildspec.yml:2:10 unknown key `biuld` in `phases`",
+        "copilot/pipeline.yml:11:20 the buildspec `copilot/migrate.yml` does not exist",
+        "copilot/pipeline.yml:12:11 environment `staging` does not exist in application `shop`",
+        "copilot/pipeline.yml:15:26 `web` depends on `apo`, which is not among the `deployments` of stage `staging`",
+        "copilot/web/manifest.yml:4:8 `count` must be a whole number, not text",
+        "copilot/web/manifest.yml:5:28 `environments.prod.cpu` must be a whole number, not text",
+    ]
+
+
+def test_a_broken_manifest_does_not_hide_broken_workloads(workspace: Workspace) -> None:
+    change(workspace, "pipeline.yml", "name: [\n")
+    change(workspace, "api/manifest.yml", "")
+    assert problems(workspace) == [
+        "copilot/api/manifest.yml:1:1 the file is empty",
+        "copilot/pipeline.yml:1:7 the file ends in the middle of a value",
+    ]
+
+
+def test_environments_that_are_not_known_are_not_checked(workspace: Workspace) -> None:
+    _, plan = check_pipeline(workspace, workspace.pipeline(), None)
+    assert plan.environments == ("test", "prod")
+
+
+def test_a_workload_that_does_not_exist(workspace: Workspace) -> None:
+    change(workspace, "pipeline.yml", PIPELINE.replace("api:", "apis:"))
+    assert "copilot/pipeline.yml:14:7 workload `apis` does not exist in this workspace" in problems(workspace)
+
+
+@pytest.mark.parametrize(
+    ("first", "cycle"),
+    [
+        ("      api: {depends_on: [api]}\n      web:", "`api` depends on itself"),
+        ("      api: {depends_on: [web]}\n      web: {depends_on: [api]}", "these depend on each other in a circle"),
+        (
+            "      api: {depends_on: [web]}\n      web: {depends_on: [db]}\n      db: {depends_on: [api]}",
+            "these depend on each other in a circle",
+        ),
+    ],
+)
+def test_cycles(workspace: Workspace, first: str, cycle: str) -> None:
+    change(workspace, "db/manifest.yml", BACKEND.format(name="db"))
+    change(workspace, "pipeline.yml", PIPELINE[: PIPELINE.index("      api:")] + first + "\n")
+    (problem,) = problems(workspace)
+    assert cycle in problem
+
+
+@pytest.mark.parametrize(
+    ("buildspec", "position", "message"),
+    [
+        ("nope.yml", "8:14", "the buildspec `nope.yml` does not exist"),
+        ("../outside.yml", "8:14", "the buildspec `../outside.yml` is outside of the repository"),
+        ("/etc/hostname", "8:14", "the buildspec `/etc/hostname` is outside of the repository"),
+    ],
+)
+def test_buildspecs_are_files_of_the_repository(workspace: Workspace, buildspec: str, position: str, message: str) -> None:
+    change(workspace, "pipeline.yml", PIPELINE.replace("stages:", f"build:\n  buildspec: {buildspec}\nstages:"))
+    assert problems(workspace) == [f"copilot/pipeline.yml:{position} {message}"]
+
+
+def test_a_buildspec_that_is_a_folder(workspace: Workspace) -> None:
+    (workspace.folder / "migrate.yml").unlink()
+    (workspace.folder / "migrate.yml").mkdir()
+    assert problems(workspace) == ["copilot/migrate.yml:1:1 this is a folder, not a file"]
+
+
+def test_the_default_buildspec(workspace: Workspace) -> None:
+    (workspace.folder / "buildspec.yml").unlink()
+    with pytest.raises(ManifestError) as caught:
+        check_pipeline(workspace, workspace.pipeline(), None)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.message == "the buildspec `copilot/buildspec.yml` does not exist"
+    assert diagnostic.hint == "`copilot pipeline init` writes it; another can be named with `build.buildspec`"
+
+
+def test_paths_begin_at_the_repository_even_if_the_workspace_does_not(workspace: Workspace) -> None:
+    inner = Workspace.create(workspace.root / "services", "other", "local")
+    change(inner, "pipeline.yml", PIPELINE.replace("copilot/migrate.yml", "services/copilot/migrate.yml"))
+    change(inner, "buildspec.yml", BUILDSPEC)
+    change(inner, "migrate.yml", BUILDSPEC)
+    for name in ("api", "web"):
+        change(inner, f"{name}/manifest.yml", BACKEND.format(name=name))
+    check_pipeline(inner, inner.pipeline(), None)
+    change(inner, "pipeline.yml", PIPELINE.replace("copilot/migrate.yml", "copilot/migrate2.yml"))
+    change(inner, "migrate2.yml", BUILDSPEC)
+    with pytest.raises(ManifestError) as caught:
+        check_pipeline(inner, inner.pipeline(), None)
+    (diagnostic,) = caught.value.diagnostics
+    assert diagnostic.hint == "paths begin at the repository's root: did you mean `services/copilot/migrate2.yml`?"
+
+
+def test_a_workload_is_called_like_its_folder(workspace: Workspace) -> None:
+    change(workspace, "web/manifest.yml", BACKEND.format(name="site"))
+    assert problems(workspace) == ["copilot/web/manifest.yml:1:7 the workload is called `site`, but its folder `web`"]
+
+
+def test_only_workloads_that_are_deployed_matter(workspace: Workspace) -> None:
+    change(workspace, "jobs/manifest.yml", "name: jobs\ntype: Scheduled Job\n")
+    only_api = PIPELINE.replace("  - name: test\n", "  - name: test\n    deployments: {api: }\n")
+    change(workspace, "pipeline.yml", only_api)
+    check_pipeline(workspace, workspace.pipeline(), None)
+    change(workspace, "pipeline.yml", PIPELINE)
+    assert problems(workspace) == ["copilot/jobs/manifest.yml:2:7 the type `Scheduled Job` is not supported yet"]
