@@ -49,6 +49,7 @@ class Workers:
     def __init__(self) -> None:
         self.ran: list[tuple[int, str]] = []
         self.contexts: list[ActionContext] = []
+        self.tidied: list[int] = []
         self.answers: dict[str, Callable[[ActionContext], ActionResult]] = {
             "SourceCodeFor-shop": lambda _: ActionResult(succeeded=True, artifacts={"src": "d1"}, revision=REVISION)
         }
@@ -57,7 +58,11 @@ class Workers:
         self.ran.append((context.execution, context.action.name))
         self.contexts.append(context)
         answer = self.answers.get(context.action.name)
+        assert context.attempt not in self.tidied
         return answer(context) if answer else ActionResult(succeeded=True)
+
+    def tidy(self, context: ActionContext) -> None:
+        self.tidied.append(context.attempt)
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
@@ -126,6 +131,7 @@ def test_an_execution_runs_to_its_approval_and_then_to_its_end(setup: Setup) -> 
     record = setup.wait_ended(number)
     assert record.state.status == "Succeeded"
     assert record.revision == REVISION
+    wait_for(lambda: sorted(setup.workers.tidied) == [c.attempt for c in setup.workers.contexts])
     assert record.attempts["DeployTo-prod", "ApprovePromotionTo-prod"].result == ActionResult(succeeded=True, summary="by Ana")
 
 

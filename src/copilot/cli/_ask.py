@@ -30,13 +30,17 @@ def text(question: str, *, flag: str, default: str = "", check: Check | None = N
     Args:
         question: As the person reads it, with its question mark or colon.
         flag: The flag that answers it, such as ``--name``.
-        default: What is there to begin with.
+        default: What an empty answer means; shown until something is typed.
         check: Called with the answer, without surrounding blanks.
     """
     _require(flag)
     import questionary
 
-    return str(_ask(questionary.text(question, default=default, validate=_validator(check), **_style()))).strip()
+    def validate(typed: str) -> bool | str:
+        return _validator(check)(typed.strip() or default)
+
+    answer = _ask(questionary.text(question, placeholder=[("fg:ansibrightblack", default)], validate=validate, **_style()))
+    return str(answer).strip() or default
 
 
 def password(question: str, *, flag: str, check: Check | None = None) -> str:

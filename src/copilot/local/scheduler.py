@@ -37,6 +37,10 @@ class Worker(Protocol):
         """Do it and wait until it is done, in a thread of its own."""
         ...
 
+    def tidy(self, context: ActionContext) -> None:
+        """Remove what the work left: how it ended is written down now, or nobody wants to know any more."""
+        ...
+
 
 @dataclass
 class _Live:
@@ -189,6 +193,16 @@ class Scheduler:
                 self.stop(app, pipeline, number, abandon=True)
         for thread in [t for t in list(self._threads.values()) if t.name.startswith(f"{app}/{pipeline}/")]:
             thread.join(_ABANDON_SECONDS)
+
+    def attempts_in_progress(self) -> set[int]:
+        """Ids of the attempts that workers are at."""
+        with self._lock:
+            return {
+                live.attempt(name).id
+                for live in self._live.values()
+                for name, status in live.state.run.actions.items()
+                if status == "InProgress"
+            }
 
     def active(self, app: str, pipeline: str) -> list[int]:
         """Numbers of the executions that have not ended, oldest first."""
@@ -358,8 +372,9 @@ class Scheduler:
     def _work(self, execution: int, context: ActionContext) -> None:
         if self._closing.is_set():
             return
+        worker = self._workers[context.action.kind]
         try:
-            result = self._workers[context.action.kind].run(context)
+            result = worker.run(context)
         except CopilotError as error:
             details = (*error.details, error.hint) if error.hint else error.details
             result = ActionResult(succeeded=False, summary=error.message, details=details)
@@ -369,8 +384,10 @@ class Scheduler:
                 succeeded=False,
                 summary="a defect of copilot stopped this action; its server.log has the traceback, please report it",
             )
-        self._threads.pop(context.attempt, None)
         self._finished(execution, context, result)
+        if not self._closing.is_set():
+            worker.tidy(context)
+        self._threads.pop(context.attempt, None)
 
     def _finished(self, execution: int, context: ActionContext, result: ActionResult) -> None:
         with self._transition():

@@ -69,7 +69,7 @@ class LocalService:
         self._supervisor = Supervisor(store, self._front_door, self._deployer)
         artifacts = ArtifactStore(home.artifacts)
         self._sources = Sources(home, secrets)
-        builds = BuildWorker(store, home, artifacts, BuildRunner(home, artifacts), secrets.get)
+        builds = self._builds = BuildWorker(store, home, artifacts, BuildRunner(home, artifacts), secrets.get)
         workers: dict[str, Worker] = {
             "source": SourceWorker(self._sources, artifacts),
             "build": builds,
@@ -94,6 +94,7 @@ class LocalService:
         self._supervisor.start()
         self._direct.resume()
         self._scheduler.start()
+        self._builds.tidy_up(self._scheduler.attempts_in_progress())
         self._triggers.start()
 
     def close(self) -> None:

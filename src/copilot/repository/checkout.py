@@ -116,6 +116,14 @@ class Checkout:
         out = self._git("status", *options, "--", *relative, literal=True)
         return sorted({entry[3:] for entry in out.split("\0") if entry})
 
+    def has_upstream(self, branch: str) -> bool:
+        """Whether a plain `git push` knows where to push the branch."""
+        try:
+            self._git("config", "--get", f"branch.{branch}.merge")
+        except GitError:
+            return False
+        return True
+
     def push_state(self, branch: str, remote: str = "origin", *, ask: bool = False) -> PushState:
         """Compare a local branch with the same branch of a remote.
 

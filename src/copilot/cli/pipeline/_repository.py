@@ -115,11 +115,7 @@ def push_command(checkout: Checkout, repository: Repository, branch: str) -> str
     remote = repository.remote
     if remote is None:
         return "git push"
-    try:
-        known = checkout.push_state(branch, remote).commit is not None
-    except RepositoryError:  # the branch has no commits yet
-        known = False
-    return "git push" if known else f"git push --set-upstream {remote} {branch}"
+    return "git push" if checkout.has_upstream(branch) else f"git push --set-upstream {remote} {branch}"
 
 
 def _describe(url: str, remote: str | None = None) -> Repository:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 
 from copilot.errors import CopilotError, NotFoundError
@@ -18,6 +19,7 @@ from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.loader import parse
 from copilot.release.plan import (
     BUILD_ARTIFACT,
+    RELEASE_FOLDER,
     SOURCE_ARTIFACT,
     BuildAction,
     CommandsAction,
@@ -60,9 +62,21 @@ class BuildWorker:
         if state == "absent":
             self._runner.start(self._request(context, action))
         result = self._runner.wait(context.attempt, context.cancelled)
+        return self._action_result(context, action, result)
+
+    def tidy(self, context: ActionContext) -> None:
+        """Remove the working folder. It is there until the result is written down, so that a restart finds the build's end."""
         self._runner.clean(context.attempt)
-        self._context_file(context).unlink(missing_ok=True)
-        return _action_result(action, result)
+        self._context_file(context.attempt).unlink(missing_ok=True)
+
+    def tidy_up(self, in_progress: Container[int]) -> None:
+        """At start: end and remove builds that a killed server left behind, but for those of these attempts."""
+        for path in self._home.builds.iterdir():
+            attempt = int(path.name.partition(".")[0])
+            if attempt not in in_progress:
+                self._runner.abandon(attempt)
+                self._runner.clean(attempt)
+                self._context_file(attempt).unlink(missing_ok=True)
 
     def _request(self, context: ActionContext, action: BuildLike) -> BuildRequest:
         source = context.artifacts[SOURCE_ARTIFACT]
@@ -117,8 +131,8 @@ class BuildWorker:
         environment = self._store.catalog.environment(app, action.environment)
         return {"COPILOT_ENVIRONMENT_NAME": environment.name, "COPILOT_LB_DNS": f"localhost:{environment.port}"}
 
-    def _context_file(self, context: ActionContext) -> Path:
-        return self._home.builds / f"{context.attempt}.context.json"
+    def _context_file(self, attempt: int) -> Path:
+        return self._home.builds / f"{attempt}.context.json"
 
     def _write_context(self, context: ActionContext) -> Path:
         """What `copilot pipeline build` has to know, in a file: it needs no server, which may be killed meanwhile."""
@@ -142,18 +156,44 @@ class BuildWorker:
             targets={workload: tuple(environments) for workload, environments in targets.items()},
             runtimes=known,
         )
-        path = self._context_file(context)
+        path = self._context_file(context.attempt)
         content.write(path)
         return path
 
+    def _action_result(self, context: ActionContext, action: BuildLike, result: BuildResult) -> ActionResult:
+        if result.status != "SUCCEEDED":
+            return ActionResult(succeeded=False, summary=result.summary, details=result.tail)
+        if not isinstance(action, BuildAction):
+            return ActionResult(succeeded=True, summary=result.summary)
+        if result.artifact is None:
+            return ActionResult(succeeded=False, summary="the buildspec puts out no artifacts, so there is nothing to deploy")
+        images = "   ".join(self._images(context, result.artifact))
+        return ActionResult(
+            succeeded=True,
+            summary="   ".join(part for part in (result.summary, images) if part),
+            artifacts={BUILD_ARTIFACT: result.artifact},
+        )
 
-def _action_result(action: BuildLike, result: BuildResult) -> ActionResult:
-    artifacts = {}
-    if isinstance(action, BuildAction) and result.artifact is not None:
-        artifacts[BUILD_ARTIFACT] = result.artifact
-    succeeded = result.status == "SUCCEEDED"
-    if succeeded and isinstance(action, BuildAction) and not artifacts:
-        return ActionResult(succeeded=False, summary="the buildspec puts out no artifacts, so there is nothing to deploy")
-    return ActionResult(
-        succeeded=succeeded, summary=result.summary, details=() if succeeded else result.tail, artifacts=artifacts
-    )
+    def _images(self, context: ActionContext, artifact: str) -> list[str]:
+        """Each workload's image, and whether it is the one of the last build."""
+        stage = context.stage
+        before = next((r for r in self._store.executions.passed(context.app, context.pipeline, stage)), None)
+        last = self._store.executions.artifacts(before.id).get(BUILD_ARTIFACT) if before else None
+        old, new = (image_digests(self._artifacts, digest) if digest else {} for digest in (last, artifact))
+        return [
+            f"{workload} {'unchanged, kept ' if old.get(workload) == image else ''}{image[:13]}…"
+            for workload, image in new.items()
+        ]
+
+
+def image_digests(artifacts: ArtifactStore, digest: str) -> dict[str, str]:
+    """The image of each workload that a build put out, by name."""
+    found = {}
+    for name in artifacts.names(digest):
+        if name.startswith(f"{RELEASE_FOLDER}/") and name.endswith(".release.json"):
+            try:
+                content = json.loads(artifacts.read(digest, name))
+                found[str(content["workload"])] = str(content["image"])
+            except (ValueError, KeyError, TypeError):
+                continue  # a file of the user's own; the deployment says what is wrong with it
+    return dict(sorted(found.items()))

@@ -56,3 +56,6 @@ class DeployWorker:
         with Printer(context.log) as out:
             url = self._deployer.deploy(release, out, context.cancelled)
         return ActionResult(succeeded=True, summary=f"{description.image[:19]}…", url=url)
+
+    def tidy(self, context: ActionContext) -> None:
+        """Nothing is left."""

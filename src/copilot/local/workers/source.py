@@ -71,6 +71,9 @@ class SourceWorker:
         context.log.write_text(f"{summary}  {revision.summary}  ({revision.author})\n", "utf-8")
         return ActionResult(succeeded=True, summary=summary, artifacts={SOURCE_ARTIFACT: digest}, revision=revision)
 
+    def tidy(self, context: ActionContext) -> None:
+        """Nothing is left."""
+
     def _archive(self, mirror: Mirror, commit: str, *, full_clone: bool) -> str:
         folder = Path(tempfile.mkdtemp(prefix="source-", dir=self._artifacts.folder))
         try:
