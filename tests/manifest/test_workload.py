@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from copilot.errors import Diagnostic, ManifestError
 from copilot.manifest.loader import SourceText
 from copilot.manifest.overrides import merged
-from copilot.manifest.workload import BackendService, LoadBalancedWebService, load_workload, parse_workload, resolved
+from copilot.manifest.workload import BackendService, LoadBalancedWebService, load_workload, parse_workload
 
 WEB = """\
 name: web
@@ -115,7 +115,7 @@ def test_dockerfile_and_context_follow_from_each_other(written: str, dockerfile:
 class TestOverrides:
     def test_mappings_are_merged_and_other_values_replaced(self) -> None:
         web = parsed(WEB)
-        prod = resolved(web, "prod")
+        prod = web.resolved("prod")
         assert prod.count == 5
         assert prod.variables == {**web.variables, "LOG_LEVEL": "warn"}
         assert (prod.http.path, prod.http.healthcheck.path, prod.http.healthcheck.interval) == ("/shop", "/up", 10.0)
@@ -125,19 +125,19 @@ class TestOverrides:
     @pytest.mark.parametrize("environment", ["test", "elsewhere"])
     def test_without_an_override_all_is_as_written(self, environment: str) -> None:
         web = parsed(WEB)
-        same = resolved(web, environment)
+        same = web.resolved(environment)
         assert same.model_dump(exclude={"environments"}) == web.model_dump(exclude={"environments"})
 
     def test_resolving_twice_changes_nothing(self) -> None:
-        prod = resolved(parsed(WEB), "prod")
-        assert resolved(prod, "prod") == prod
+        prod = parsed(WEB).resolved("prod")
+        assert prod.resolved("prod") == prod
 
     @pytest.mark.parametrize(
         ("base", "override"), [("build: Dockerfile", "location: nginx"), ("location: nginx", "build: x/Dockerfile")]
     )
     def test_build_and_location_take_each_others_place(self, base: str, override: str) -> None:
         text = f"name: api\ntype: Backend Service\nimage: {{{base}}}\nenvironments: {{prod: {{image: {{{override}}}}}}}\n"
-        image = resolved(parsed(text), "prod").image
+        image = parsed(text).resolved("prod").image
         assert (image.location is None) == (override.startswith("build"))
         assert (image.build is None) == (override.startswith("location"))
 

@@ -6,7 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -233,7 +233,6 @@ class BackendService(Workload):
 
 
 WorkloadManifest = LoadBalancedWebService | BackendService
-W = TypeVar("W", bound=Workload)
 
 
 def load_workload(path: Path, *, shown_as: str | None = None) -> Document[LoadBalancedWebService] | Document[BackendService]:
@@ -256,8 +255,3 @@ def parse_workload(source: SourceText) -> Document[LoadBalancedWebService] | Doc
     if meant == "Backend Service" or (meant is None and "http" not in tree.root.data):
         return validate(source, tree, BackendService)
     return validate(source, tree, LoadBalancedWebService)
-
-
-def resolved(manifest: W, environment: str) -> W:
-    """The manifest as it is in one environment: the override applied, if there is one."""
-    return manifest.resolved(environment)
