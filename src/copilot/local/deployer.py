@@ -137,11 +137,17 @@ class Deployer:
         self._retire(stale, _silent)
         self._end_leftovers({t.id for t in tasks})
 
-    def publish(self) -> None:
-        """Make the front door lead to what the store says now. Raises DeploymentError."""
+    def publish(self) -> tuple[EnvironmentRoutes, ...]:
+        """Make the front door lead to what the store says now. Raises DeploymentError.
+
+        Returns:
+            The environments that cannot be served because another program listens on their port.
+        """
         with self._store.transaction():
-            for environment in self._apply():
-                _log.warning("%s", _port_taken(environment).message)
+            unserved = self._apply()
+        for environment in unserved:
+            _log.warning("%s", _port_taken(environment).message)
+        return unserved
 
     def runtime_of(self, description: ReleaseDescription) -> Runtime:
         """The runtime of the environment that a release is for. Raises UnsupportedError when this engine does not have it."""

@@ -134,17 +134,23 @@ class LocalService:
         if runtime not in RUNTIMES:
             raise UnsupportedError(f"runtime `{runtime}` is not part of this release", hint=f"Available: {', '.join(RUNTIMES)}")
         taken = {e.port for e in self._store.catalog.all_environments()}
-        if port is None:
-            port = next(p for p in FRONT_DOOR_PORTS if p not in taken and ports.is_free(p))
-        elif port not in taken and not ports.is_free(port):
-            raise ConflictError(f"port {port} is taken by another program", hint="Choose another with `--port`, or leave it out")
-        environment = self._store.catalog.add_environment(app, name, runtime, port)
+        candidates = [port] if port is not None else (p for p in FRONT_DOOR_PORTS if p not in taken and ports.is_free(p))
+        for candidate in candidates:
+            environment = self._store.catalog.add_environment(app, name, runtime, candidate)
+            if self._open_front_door(environment):
+                return environment
+        raise ConflictError(f"port {port} is taken by another program", hint="Choose another with `--port`, or leave it out")
+
+    def _open_front_door(self, environment: Environment) -> bool:
+        """Have the front door answer for a new environment. False, and it is gone, if another program has its port."""
         try:
-            self._deployer.publish()
+            if all(unserved.port != environment.port for unserved in self._deployer.publish()):
+                return True
         except CopilotError:
-            self._store.catalog.delete_environment(app, name)
+            self._store.catalog.delete_environment(environment.app, environment.name)
             raise
-        return environment
+        self._store.catalog.delete_environment(environment.app, environment.name)
+        return False
 
     def environments(self, app: str) -> list[Environment]:
         """See `Engine`."""
