@@ -54,6 +54,10 @@ class Builds:
         self.shell = "sh"
         self.started: list[int] = []
 
+    def renew(self) -> None:
+        """Another runner, as another server has it."""
+        self.runner = BuildRunner(self.home, self.artifacts)
+
     def request(self, spec: Mapping[str, Any], *, minutes: float = 1.0, **settings: Any) -> BuildRequest:
         files = settings.pop("files", {"hello.txt": "hello"})
         attempt = settings.pop("attempt", len(self.started) + 1)
@@ -98,7 +102,7 @@ def builds(tmp_path: Path) -> Any:
     yield builds
     for attempt in builds.started:
         builds.runner.abandon(attempt)
-        if (builds.home.builds / str(attempt) / "record.json").exists():
+        if (builds.home.builds / str(attempt) / "journal").exists():
             builds.runner.wait(attempt, Event())
 
 
@@ -112,6 +116,7 @@ def any_shell(request: pytest.FixtureRequest, builds: Builds, tmp_path: Path, mo
     (tmp_path / "bin" / name).symlink_to(path)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
     builds.shell = name
+    builds.renew()
     return builds
 
 

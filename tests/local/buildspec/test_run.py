@@ -29,6 +29,15 @@ def pid_in(path: Path) -> int:
     return int(path.read_text())
 
 
+def program_of(builds: Builds, attempt: int) -> int:
+    def pids() -> list[str]:
+        lines = (builds.home.builds / str(attempt) / "journal").read_text().splitlines()
+        return [line.split()[1] for line in lines if line.startswith("pid ")]
+
+    until(pids)
+    return int(pids()[0])
+
+
 def gone(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
@@ -100,6 +109,7 @@ def test_a_second_wait_gives_the_same_answer(builds: Builds) -> None:
 def test_a_build_gets_a_clean_environment(builds: Builds, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COPILOT_TOKEN", "server-token")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "server-key")
+    builds.renew()
     outcome = builds.commands("env", variables={"MINE": "1"})
     environment = dict(line.split("=", 1) for line in outcome.printed if "=" in line)
     assert "COPILOT_TOKEN" not in environment
@@ -132,7 +142,7 @@ def test_another_user_is_refused_and_the_own_one_is_not(builds: Builds) -> None:
 def test_an_absent_shell_is_named(builds: Builds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     builds.shell = "bash"
-    with pytest.raises(NotFoundError, match="shell `bash`"):
+    with pytest.raises(NotFoundError, match="shell, `bash`, is not installed"):
         builds.commands("true")
 
 
@@ -327,8 +337,8 @@ def test_a_process_with_a_reused_id_is_not_taken_for_the_build(builds: Builds) -
     builds.wait(request)
     folder = builds.home.builds / "1"
     with subprocess.Popen(["sleep", "100"], start_new_session=True) as stranger:
-        (folder / "pid").write_text(f"{stranger.pid}\n")
-        (folder / "logger").write_text(f"{stranger.pid}\n")
+        with (folder / "journal").open("a") as journal:
+            print(f"pid {stranger.pid}\nlogger {stranger.pid}", file=journal)
         other = BuildRunner(builds.home, builds.artifacts)
         assert other.state(1) == "lost"
         other.abandon(1)
@@ -398,8 +408,7 @@ def test_the_time_limit_holds_across_servers(builds: Builds) -> None:
 
 def test_a_build_of_a_dead_server_can_be_abandoned(builds: Builds) -> None:
     kill_a_server_in_the_middle(builds)
-    folder = builds.home.builds / "7"
-    pid = pid_in(folder / "pid")
+    pid = program_of(builds, 7)
     builds.runner.abandon(7)
     assert gone(pid)
     assert builds.runner.wait(7, Event()).status == "STOPPED"
@@ -407,9 +416,7 @@ def test_a_build_of_a_dead_server_can_be_abandoned(builds: Builds) -> None:
 
 def test_a_build_that_was_killed_with_its_server_is_lost(builds: Builds) -> None:
     kill_a_server_in_the_middle(builds)
-    folder = builds.home.builds / "7"
-    for name in ("pid", "logger"):
-        os.killpg(pid_in(folder / name), signal.SIGKILL)
+    os.killpg(program_of(builds, 7), signal.SIGKILL)
     until(lambda: builds.runner.state(7) == "lost")
 
 
@@ -419,7 +426,7 @@ def test_the_end_is_noticed_at_once(builds: Builds, monkeypatch: pytest.MonkeyPa
         request = builds.start({"phases": {"build": {"commands": ["until test -e on; do sleep 0.01; done"]}}})
         waiter = Thread(target=runner.wait, args=(request.attempt, Event()))
         waiter.start()
-        pid_in(builds.home.builds / str(request.attempt) / "pid")
+        program_of(builds, request.attempt)
         (builds.source(request) / "on").touch()
         waiter.join(10)
         assert not waiter.is_alive()

@@ -27,17 +27,25 @@ _INHERITED = (
 )
 
 
+def inherited_variables() -> dict[str, str]:
+    """What builds get of this process's environment."""
+    return {"PATH": os.defpath} | {name: os.environ[name] for name in _INHERITED if name in os.environ}
+
+
 def build_variables(
-    buildspec: Buildspec, variables: Mapping[str, str], secrets: Mapping[str, str], folder: Path, source: Path
+    buildspec: Buildspec,
+    inherited: Mapping[str, str],
+    variables: Mapping[str, str],
+    secrets: Mapping[str, str],
+    folder: Path,
+    source: Path,
 ) -> dict[str, str]:
     """All variables a build starts with. The caller's ``variables`` win over the buildspec's; values are literal.
 
     Raises:
         UnsupportedError: A name is not one that a shell can have, or a value has a NUL character.
     """
-    result = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    result.setdefault("PATH", os.defpath)
-    result |= {"TERM": "dumb", "CI": "true"}
+    result = {**inherited, "TERM": "dumb", "CI": "true"}
     result |= buildspec.env.variables
     result |= secrets
     result |= variables

@@ -7,23 +7,15 @@ import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from copilot.local.buildspec.compile import CommandLine
+from copilot.local.buildspec.trace import Cut, Trace, read_trace
 from copilot.manifest.buildspec import Artifacts, Report
-
-Cut = Literal["STOPPED", "TIMED_OUT"]
-
-
-@dataclass(frozen=True)
-class Processes:
-    """The process ids of a build: of the program, which leads a session, and of what writes its log."""
-
-    program: int
-    logger: int | None
 
 
 class BuildRecord(BaseModel):
@@ -33,7 +25,8 @@ class BuildRecord(BaseModel):
         started_at: Seconds since the epoch.
         timeout: Seconds.
         log: Where the build's output goes.
-        commands: What the numbers in the event file refer to.
+        commands: What the numbers in the events refer to.
+        exports: There are exported variables.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,79 +37,81 @@ class BuildRecord(BaseModel):
     commands: tuple[CommandLine, ...]
     artifacts: Artifacts | None
     reports: dict[str, Report]
+    exports: bool
 
 
 @dataclass(frozen=True)
 class BuildFolder:
-    """Files of a build: the source and, next to it, the program and what it writes down."""
+    """Files of a build: the source and, next to it, the journal. The journal is one file, because making a file takes its time.
+
+    Its first line is the record, as JSON; the others are events, added by the build's program and by servers as they happen.
+    """
 
     root: Path
 
     @property
+    def build_id(self) -> str:
+        """What marks the processes of this build."""
+        return str(self.root)
+
+    @cached_property
     def source(self) -> Path:
         """Where the commands begin."""
         return self.root / "src"
 
-    @property
-    def program(self) -> Path:
-        """The shell program."""
-        return self.root / "program"
+    @cached_property
+    def journal(self) -> Path:
+        """What a server needs to know, and what happened."""
+        return self.root / "journal"
 
     @property
-    def answer(self) -> Path:
-        """Named pipe in which the logger answers."""
-        return self.root / "answer"
+    def program(self) -> Path:
+        """The shell program, where it cannot be kept in memory."""
+        return self.root / "program"
 
     @property
     def state(self) -> Path:
         """The commands' state, where it cannot be kept in memory."""
         return self.root / "state"
 
-    def write_record(self, record: BuildRecord) -> None:
-        """Keep what another server has to know."""
-        (self.root / "record.json").write_text(record.model_dump_json(by_alias=True, exclude_defaults=True), "utf-8")
+    @property
+    def answer(self) -> Path:
+        """Named pipe in which the logger answers."""
+        return self.root / "answer"
 
-    def record(self) -> BuildRecord | None:
-        """None if the build was never started."""
-        text = _read(self.root / "record.json")
-        return BuildRecord.model_validate_json(text) if text else None
+    def begin(self, record: BuildRecord) -> None:
+        """Begin the journal."""
+        self._add(record.model_dump_json(by_alias=True, exclude_defaults=True))
 
-    def processes(self) -> Processes | None:
-        """The program says itself that it runs; None before that."""
-        program, logger = _read(self.root / "pid"), _read(self.root / "logger")
-        if not program.endswith("\n"):
-            return None
-        return Processes(int(program), int(logger) if logger.endswith("\n") else None)
-
-    def write_logger(self, pid: int) -> None:
+    def add_logger(self, pid: int) -> None:
         """Say which process writes the log."""
-        (self.root / "logger").write_text(f"{pid}\n")
+        self._add(f"logger {pid}")
 
-    def events(self) -> str:
-        """What the program did so far."""
-        return _read(self.root / "events")
+    def add_cut(self, cut: Cut) -> None:
+        """Say why the build is ended from outside; the first to say so is right."""
+        self._add(f"cut {cut}")
+
+    def read(self) -> tuple[BuildRecord, Trace] | None:
+        """The record and what happened so far; None if the build was never started."""
+        first, newline, events = _read(self.journal).partition("\n")
+        if not newline:
+            return None
+        record = BuildRecord.model_validate_json(first)
+        return record, read_trace(events, record.commands)
 
     def exported(self) -> dict[str, str]:
         """The exported variables; empty before the end."""
         entries = _read(self.root / "exported").split("\0")[:-1]
         return {name: value for name, _, value in (entry.partition("=") for entry in entries)}
 
-    def cut(self) -> Cut | None:
-        """Why the build was ended from outside, if it was."""
-        text = _read(self.root / "cut")
-        return cast("Cut", text) if text in {"STOPPED", "TIMED_OUT"} else None
-
-    def write_cut(self, cut: Cut) -> None:
-        """Say why the build is ended from outside; the first to say so is right."""
-        if self.cut() is None:
-            temporary = self.root / "cut.new"
-            temporary.write_text(cut)
-            temporary.rename(self.root / "cut")
-
     def remove(self) -> None:
         """Delete it, also where a build took away its own right to (as Go's module cache does). Nothing happens if it is gone."""
         if self.root.exists():
             shutil.rmtree(self.root, onerror=_unlock)
+
+    def _add(self, line: str) -> None:
+        with self.journal.open("ab", 0) as file:
+            file.write(f"{line}\n".encode())
 
 
 def _read(path: Path) -> str:

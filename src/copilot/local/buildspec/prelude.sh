@@ -13,8 +13,9 @@ memory) _copilot_state=/proc/$$/fd/7 _copilot_snapshot=/proc/$$/fd/8 ;;
 esac
 _copilot_token=$3
 _copilot_go=1 _copilot_collect=1 _copilot_saved=0
-echo "$$" >"$_copilot_folder/pid"
+echo "pid $$" >>"$_copilot_folder/journal"
 set --
+exec 9>&-
 
 # _copilot_now: the time in _copilot_time, in hundredths of a second from some fixed moment.
 if [ -r /proc/uptime ]; then
@@ -33,7 +34,7 @@ _copilot_since() {
   _copilot_seconds=$((_copilot_elapsed / 100)).$((_copilot_elapsed % 100 / 10))
 }
 
-_copilot_event() { echo "$1" >>"$_copilot_folder/events"; }
+_copilot_event() { echo "$1" >>"$_copilot_folder/journal"; }
 
 _copilot_tell() { printf '\0%s %s\0' "$_copilot_token" "$1"; }
 

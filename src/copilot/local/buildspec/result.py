@@ -12,7 +12,7 @@ from copilot.errors import CopilotError
 from copilot.local.artifacts import ArtifactStore
 from copilot.local.buildspec.collect import ReportResult, collect_artifact, read_report
 from copilot.local.buildspec.folder import BuildFolder, BuildRecord
-from copilot.local.buildspec.trace import BuildStatus, Cause, PhaseResult, Trace, output_tail, read_trace, shown
+from copilot.local.buildspec.trace import BuildStatus, Cause, PhaseResult, Trace, output_tail, shown
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,10 @@ class BuildResult:
     reports: tuple[ReportResult, ...] = ()
 
 
-def build_result(folder: BuildFolder, record: BuildRecord, artifacts: ArtifactStore) -> BuildResult:
+def build_result(folder: BuildFolder, record: BuildRecord, trace: Trace, artifacts: ArtifactStore) -> BuildResult:
     """What became of a build that has ended; its artifacts are collected."""
-    trace = read_trace(folder.events(), record.commands)
     if not trace.ended:
-        return _cut_short(folder, record, trace)
+        return _cut_short(record, trace)
     phases = list(trace.phases)
     cause = trace.cause[1] if trace.cause else None
     problem: CopilotError | None = None
@@ -75,14 +74,14 @@ def build_result(folder: BuildFolder, record: BuildRecord, artifacts: ArtifactSt
         tail=tail,
         artifact=digests.pop("", None),
         secondary_artifacts=digests,
-        exported=folder.exported(),
+        exported=folder.exported() if record.exports else {},
         reports=reports,
     )
 
 
-def _cut_short(folder: BuildFolder, record: BuildRecord, trace: Trace) -> BuildResult:
+def _cut_short(record: BuildRecord, trace: Trace) -> BuildResult:
     """The result of a build whose program did not come to its end."""
-    status: BuildStatus = folder.cut() or "FAILED"
+    status: BuildStatus = trace.cut or "FAILED"
     what = {
         "TIMED_OUT": f"timed out after {record.timeout / 60:g} minutes",
         "STOPPED": "stopped",
@@ -92,8 +91,11 @@ def _cut_short(folder: BuildFolder, record: BuildRecord, trace: Trace) -> BuildR
     summary = f"{what} in {shown(running.text)} of phase {running.phase.lower()}" if running else what
     _append(record.log, summary)
     phases = tuple(replace(p, status=status) if p.status == "IN_PROGRESS" else p for p in trace.phases)
-    tail = _tail(record, trace.began, summary) if running else ()
-    return BuildResult(status=status, phases=phases, summary=summary, tail=tail)
+    if trace.cause:
+        index, cause = trace.cause
+        tail = _tail(record, trace.began[: index + 1], cause.failure)
+        return BuildResult(status=status, phases=phases, summary=f"{cause.summary}; then {summary}", cause=cause, tail=tail)
+    return BuildResult(status=status, phases=phases, summary=summary, tail=_tail(record, trace.began, summary) if running else ())
 
 
 def _tail(record: BuildRecord, began: Sequence[int], failure: str) -> tuple[str, ...]:

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import secrets as random
-import shutil
-import sys
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from threading import Event
 from typing import Literal
 
 from copilot.errors import ConflictError, NotFoundError
 from copilot.local.artifacts import ArtifactStore
-from copilot.local.buildspec import logger as logger_program
-from copilot.local.buildspec.compile import Program, compile_buildspec
-from copilot.local.buildspec.environment import build_variables, check_users, notes, state_text
-from copilot.local.buildspec.folder import BuildFolder, BuildRecord, Cut, Processes
-from copilot.local.buildspec.processes import (
-    BUILD_ID,
-    GRACE_PERIOD,
-    belongs,
-    end_session,
-    kill_session,
-    reap,
-    spawn,
-    wait_for_exit,
-)
+from copilot.local.buildspec.environment import inherited_variables
+from copilot.local.buildspec.folder import BuildFolder, BuildRecord
+from copilot.local.buildspec.processes import GRACE_PERIOD, belongs, end_session, kill_session, reap, wait_for_exit
 from copilot.local.buildspec.result import BuildResult, build_result
-from copilot.local.buildspec.trace import read_trace
+from copilot.local.buildspec.start import BuildRequest, start_build
+from copilot.local.buildspec.trace import Cut, Trace
 from copilot.local.home import Home
-from copilot.manifest.buildspec import Buildspec
 
 BuildState = Literal["absent", "running", "finished", "lost"]
 
@@ -45,36 +27,40 @@ _LOGGER_PATIENCE = 2.0
 
 
 @dataclass(frozen=True)
-class BuildRequest:
-    """A buildspec to run.
+class _Build:
+    """A build that was started.
 
     Attributes:
-        attempt: Number of the action attempt it belongs to; unique.
-        source: Digest of the artifact that the commands find in their working folder.
-        variables: On top of the buildspec's own, which they win over.
-        secrets: Like ``variables``; their values are masked in the log. See `resolve_secrets`.
-        log: File that the output is added to.
+        program: Process id of its shell; None if it never got that far.
+        logger: Process id of what writes its log.
+        own: It was started by this process, which has not reaped its processes yet.
     """
 
-    attempt: int
-    buildspec: Buildspec
-    source: str
-    variables: Mapping[str, str]
-    timeout_minutes: float
-    log: Path
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    folder: BuildFolder
+    record: BuildRecord
+    program: int | None
+    logger: int | None
+    own: bool
+
+    def runs(self) -> bool:
+        """Whether its program does."""
+        if self.program is None:
+            return False
+        return not wait_for_exit(self.program, 0) if self.own else belongs(self.program, self.folder.build_id)
 
 
 class BuildRunner:
     """Starts builds, finds them again and collects what they made. Each attempt has one folder below ``home.builds``.
 
-    A build is found by its attempt alone, also by another server than the one that started it.
+    A build is found by its attempt alone, also by another server than the one that started it. What builds inherit of the
+    environment is read once, when the runner is made.
     """
 
     def __init__(self, home: Home, artifacts: ArtifactStore) -> None:
-        self._home = home
+        self._builds = home.builds
         self._artifacts = artifacts
-        self._own: dict[int, Processes] = {}
+        self._inherited = inherited_variables()
+        self._own: dict[int, _Build] = {}
 
     def start(self, request: BuildRequest) -> None:
         """Unpack the source and start the build; what an earlier try of this attempt left is removed.
@@ -86,33 +72,19 @@ class BuildRunner:
         """
         if self.state(request.attempt) == "running":
             raise ConflictError(f"build {request.attempt} runs already")
-        buildspec = request.buildspec
-        check_users(buildspec)
-        program = compile_buildspec(buildspec, notes(buildspec))
         folder = self._folder(request.attempt)
-        variables = build_variables(buildspec, request.variables, request.secrets, folder.root, folder.source)
-        if shutil.which(program.shell, path=variables["PATH"]) is None:
-            raise NotFoundError(f"the buildspec asks for the shell `{program.shell}`, which this machine does not have")
-        folder.remove()
-        try:
-            folder.root.mkdir(mode=0o700, parents=True)
-            self._artifacts.unpack(request.source, folder.source)
-            folder.program.write_text(program.text, "utf-8")
-            folder.write_record(_record(request, program))
-            self._own[request.attempt] = _start(folder, program, variables, request)
-        except BaseException:
-            folder.remove()
-            raise
+        record, processes = start_build(folder, self._artifacts, request, self._inherited)
+        self._own[request.attempt] = _Build(folder, record, processes.program, processes.logger, own=True)
 
     def state(self, attempt: int) -> BuildState:
         """``lost``: it was started, and is gone without an end."""
-        folder = self._folder(attempt)
-        processes = self._processes(attempt)
-        if processes is None or not folder.root.exists():
+        build = self._find(attempt)
+        if build is None or build.program is None:
             return "absent"
-        if any(belongs(pid, str(folder.root)) for pid in (processes.program, processes.logger) if pid):
+        if build.runs() or (build.logger is not None and belongs(build.logger, build.folder.build_id)):
             return "running"
-        return "finished" if folder.cut() or read_trace(folder.events(), _record_of(folder).commands).ended else "lost"
+        trace = _trace(build)
+        return "finished" if trace.ended or trace.cut else "lost"
 
     def wait(self, attempt: int, cancelled: Event) -> BuildResult:
         """Wait for the end of a build, whoever started it, and collect what it made. It may be called again.
@@ -122,117 +94,65 @@ class BuildRunner:
         Raises:
             NotFoundError: It was never started.
         """
-        folder = self._folder(attempt)
-        record = _record_of(folder)
-        processes = self._processes(attempt)
-        if processes is not None:
-            deadline = record.started_at + record.timeout
-            while not self._is_gone(attempt, processes.program, min(_NOTICE, deadline - time.time())):
+        build = self._find(attempt)
+        if build is None:
+            raise NotFoundError(f"build {attempt} was never started")
+        if build.program is not None:
+            deadline = build.record.started_at + build.record.timeout
+            while build.runs() and not wait_for_exit(build.program, min(_NOTICE, deadline - time.time())):
                 if cancelled.is_set():
-                    self._end(attempt, "STOPPED")
+                    _end(build, "STOPPED")
                 elif time.time() >= deadline:
-                    self._end(attempt, "TIMED_OUT")
-            self._tidy(attempt, processes)
-        return build_result(folder, record, self._artifacts)
+                    _end(build, "TIMED_OUT")
+            _tidy(build, build.program)
+            self._own.pop(attempt, None)
+        return build_result(build.folder, build.record, _trace(build), self._artifacts)
 
     def abandon(self, attempt: int) -> None:
         """End a build and every process of its session: ask, and kill what is left after 5 seconds."""
-        self._end(attempt, "STOPPED")
+        build = self._find(attempt)
+        if build is not None:
+            _end(build, "STOPPED")
 
     def clean(self, attempt: int) -> None:
         """Remove the working folder. The build must not run."""
-        self._own.pop(attempt, None)
         self._folder(attempt).remove()
 
     def _folder(self, attempt: int) -> BuildFolder:
-        return BuildFolder(self._home.builds / str(attempt))
+        return BuildFolder(self._builds / str(attempt))
 
-    def _processes(self, attempt: int) -> Processes | None:
-        return self._own.get(attempt) or self._folder(attempt).processes()
-
-    def _is_gone(self, attempt: int, pid: int, timeout: float) -> bool:
-        if attempt not in self._own and not belongs(pid, str(self._folder(attempt).root)):
-            return True
-        return wait_for_exit(pid, timeout)
-
-    def _end(self, attempt: int, cut: Cut) -> None:
+    def _find(self, attempt: int) -> _Build | None:
+        if attempt in self._own:
+            return self._own[attempt]
         folder = self._folder(attempt)
-        processes = self._processes(attempt)
-        if processes is None or self._is_gone(attempt, processes.program, 0):
-            return
-        folder.write_cut(cut)
-        end_session(processes.program, GRACE_PERIOD)
+        found = folder.read()
+        if found is None:
+            return None
+        record, trace = found
+        return _Build(folder, record, trace.program, trace.logger, own=False)
 
-    def _tidy(self, attempt: int, processes: Processes) -> None:
-        """End what the program left behind, and wait until the log is complete."""
-        build_id = str(self._folder(attempt).root)
-        own = self._own.pop(attempt, None) is not None
-        # As long as an own child is not reaped, its id is that of its session; another's may be anybody's by now.
-        kill_session(processes.program, None if own else build_id)
-        if own:
-            reap(processes.program)
-        logger = processes.logger
-        if logger and (own or belongs(logger, build_id)):
-            if not wait_for_exit(logger, _LOGGER_PATIENCE):
-                kill_session(logger)
+
+def _trace(build: _Build) -> Trace:
+    found = build.folder.read()
+    return found[1] if found else Trace()
+
+
+def _end(build: _Build, cut: Cut) -> None:
+    if build.program is not None and build.runs():
+        build.folder.add_cut(cut)
+        end_session(build.program, GRACE_PERIOD)
+
+
+def _tidy(build: _Build, program: int) -> None:
+    """End what the program left behind, and wait until the log is complete."""
+    build_id = build.folder.build_id
+    # As long as an own child is not reaped, its id is that of its session; another's may be anybody's by now.
+    kill_session(program, None if build.own else build_id)
+    if build.own:
+        reap(program)
+    logger = build.logger
+    if logger is not None and (build.own or belongs(logger, build_id)):
+        if not wait_for_exit(logger, _LOGGER_PATIENCE):
+            kill_session(logger)
+        if build.own:
             reap(logger)
-
-
-def _record(request: BuildRequest, program: Program) -> BuildRecord:
-    buildspec = request.buildspec
-    return BuildRecord(
-        started_at=time.time(),
-        timeout=request.timeout_minutes * 60,
-        log=request.log,
-        commands=program.commands,
-        artifacts=buildspec.artifacts,
-        reports=buildspec.reports,
-    )
-
-
-def _record_of(folder: BuildFolder) -> BuildRecord:
-    record = folder.record()
-    if record is None:
-        raise NotFoundError(f"build {folder.root.name} was never started")
-    return record
-
-
-def _start(folder: BuildFolder, program: Program, variables: Mapping[str, str], request: BuildRequest) -> Processes:
-    token = random.token_hex(8)
-    with ExitStack() as stack:
-        reading, writing = (stack.enter_context(os.fdopen(fd, "wb" if i else "rb", 0)) for i, fd in enumerate(os.pipe()))
-        log = stack.enter_context(request.log.open("ab", 0))
-        states = _keep_state(folder, state_text(variables, folder.source), stack)
-        environment = {"PATH": variables["PATH"], BUILD_ID: str(folder.root)}
-        logger, masked = ["cat"], {}
-        if program.talks or request.secrets:
-            os.mkfifo(folder.answer, 0o600)
-            logger = [sys.executable, "-I", "-S", logger_program.__file__, token, str(folder.root)]
-            masked = {f"{logger_program.SECRET_PREFIX}{i}": value for i, value in enumerate(request.secrets.values())}
-        # Sourced instead of run, so that a shell's messages begin with its name and not with a long path.
-        arguments = [program.shell, "-c", '_copilot_program=$1; shift; . "$_copilot_program"', program.shell]
-        arguments += [str(folder.program), str(folder.root), "memory" if states else "files", token]
-        # The program goes first: it works while the logger starts.
-        program_pid = spawn(arguments, environment, {1: writing.fileno(), 2: writing.fileno()} | states)
-        try:
-            logger_pid = spawn(logger, environment | masked, {0: reading.fileno(), 1: log.fileno(), 2: log.fileno()})
-        except OSError:
-            kill_session(program_pid)
-            reap(program_pid)
-            raise
-    folder.write_logger(logger_pid)
-    return Processes(program_pid, logger_pid)
-
-
-def _keep_state(folder: BuildFolder, text: bytes, stack: ExitStack) -> dict[int, int]:
-    """Write the first state of the commands, which has secrets in it: to memory where the system can, else to a private file.
-
-    The answer is the file descriptors that the program is to have for it.
-    """
-    if sys.platform != "linux":
-        folder.state.touch(0o600)
-        folder.state.write_bytes(text)
-        return {}
-    state, snapshot = (stack.enter_context(os.fdopen(os.memfd_create(name), "wb", 0)) for name in ("state", "snapshot"))
-    state.write(text)
-    return {7: state.fileno(), 8: snapshot.fileno()}

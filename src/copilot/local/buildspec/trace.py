@@ -13,6 +13,7 @@ from typing import Literal
 from copilot.local.buildspec.compile import CommandLine
 
 BuildStatus = Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED"]
+Cut = Literal["STOPPED", "TIMED_OUT"]
 PhaseStatus = Literal["SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED", "IN_PROGRESS"]
 
 TAIL_LINES = 20
@@ -81,6 +82,9 @@ class Trace:
         cause: The first failure that no retry made good, and its index in ``began``.
         ended: The program came to its end.
         collect: Artifacts are to be collected.
+        program: Process id of the shell, which leads a session; None before it runs.
+        logger: Process id of what writes the log.
+        cut: Why the build was ended from outside, if it was.
     """
 
     phases: list[PhaseResult] = field(default_factory=list)
@@ -88,6 +92,9 @@ class Trace:
     cause: tuple[int, Cause] | None = None
     ended: bool = False
     collect: bool = False
+    program: int | None = None
+    logger: int | None = None
+    cut: Cut | None = None
 
 
 def read_trace(events: str, commands: Sequence[CommandLine]) -> Trace:
@@ -110,6 +117,12 @@ def read_trace(events: str, commands: Sequence[CommandLine]) -> Trace:
             case ["phase-ended", failed, hundredths]:
                 status: PhaseStatus = "FAILED" if failed == "1" else "SUCCEEDED"
                 trace.phases[-1] = PhaseResult(trace.phases[-1].name, status, int(hundredths) / 100)
+            case ["pid", pid]:
+                trace.program = int(pid)
+            case ["logger", pid]:
+                trace.logger = int(pid)
+            case ["cut", ("STOPPED" | "TIMED_OUT") as cut]:
+                trace.cut = trace.cut or cut
             case ["end", collect]:
                 trace.ended, trace.collect = True, collect == "1"
     return trace
