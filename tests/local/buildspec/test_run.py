@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import pytest
 
 from copilot.errors import ConflictError, NotFoundError, UnsupportedError
 from copilot.local.artifacts import ArtifactStore
-from copilot.local.buildspec import BuildRunner, run
+from copilot.local.buildspec import BuildRunner, run, start
 from tests.local.buildspec.conftest import Builds, Outcome, until
 
 PYTHON = shlex.quote(sys.executable)
@@ -200,6 +201,22 @@ def test_secrets_never_reach_the_disk_or_an_argument_list(builds: Builds) -> Non
     assert "s3cr3t-value" not in repr(request)
 
 
+def test_where_memory_cannot_be_used_files_only_their_owner_can_read_are(
+    any_shell: Builds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "_IN_MEMORY", False)
+    outcome = any_shell.run(
+        {"phases": {"build": {"commands": ["A=1; mkdir -p d", "cd d; A=${A}2", "echo $A; exit 1"], "on-failure": "RETRY-1"}}}
+    )
+    assert outcome.printed == ["12", "12"]
+    folder = any_shell.home.builds / "1"
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (folder, folder / "state", folder / "snapshot")] == [
+        0o700,
+        0o600,
+        0o600,
+    ]
+
+
 def test_the_masked_log_is_complete_when_the_build_has_ended(builds: Builds) -> None:
     outcome = builds.commands("seq 200000; echo $TOKEN", secrets={"TOKEN": "s3cr3t-value"})
     assert outcome.printed == [*map(str, range(1, 200001)), "***"]
@@ -256,6 +273,17 @@ def test_a_build_that_takes_too_long_is_ended(builds: Builds) -> None:
     assert outcome.phases == {"BUILD": "TIMED_OUT"}
     assert outcome.log.endswith("of phase build\n")
     assert builds.runner.state(1) == "finished"
+
+
+def test_a_failure_before_the_time_was_up_is_still_the_cause(builds: Builds) -> None:
+    phases = {"build": {"commands": ["echo why; exit 3"]}, "post_build": {"commands": ["sleep 100"]}}
+    outcome = builds.run({"phases": phases}, minutes=0.01)
+    assert outcome.result.status == "TIMED_OUT"
+    cause, _, then = outcome.summary.partition("; then ")
+    assert cause == "`echo why; exit 3` in phase build: exit 3 after 0.0 s"
+    assert then == "timed out after 0.01 minutes in `sleep 100` of phase post_build"
+    assert outcome.result.tail == ("why",)
+    assert outcome.phases == {"BUILD": "FAILED", "POST_BUILD": "TIMED_OUT"}
 
 
 def test_a_cancelled_build_is_stopped_with_all_its_processes(builds: Builds, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from shlex import quote
@@ -77,7 +78,7 @@ def compile_buildspec(buildspec: Buildspec, notes: tuple[str, ...] = ()) -> Prog
     return Program(text, tuple(writer.commands), buildspec.env.shell, talks)
 
 
-def commands_buildspec(commands: tuple[str, ...] | list[str]) -> Buildspec:
+def commands_buildspec(commands: Sequence[str]) -> Buildspec:
     """A buildspec that only runs commands, in its build phase."""
     return Buildspec.model_validate({"version": "0.2", "phases": {"build": {"commands": list(commands)}}})
 

@@ -75,6 +75,11 @@ class BuildFolder:
         return self.root / "state"
 
     @property
+    def snapshot(self) -> Path:
+        """The state that a phase began with, likewise."""
+        return self.root / "snapshot"
+
+    @property
     def answer(self) -> Path:
         """Named pipe in which the logger answers."""
         return self.root / "answer"

@@ -20,6 +20,9 @@ from copilot.local.buildspec.folder import BuildFolder, BuildRecord
 from copilot.local.buildspec.processes import BUILD_ID, kill_session, reap, spawn
 from copilot.manifest.buildspec import Buildspec
 
+_IN_MEMORY = hasattr(os, "memfd_create")
+"""Whether this system has files that are only in memory (Linux has)."""
+
 
 @dataclass(frozen=True)
 class BuildRequest:
@@ -121,14 +124,15 @@ def _keep(folder: BuildFolder, program: bytes, state: bytes, stack: ExitStack) -
     That is in memory where the system can: the state has secrets in it, and making files takes time. Elsewhere it is in private
     files. The answer is the file descriptors that the program is to have: its state, a snapshot of that, and itself.
     """
-    if sys.platform != "linux":
+    if not _IN_MEMORY:
         folder.program.write_bytes(program)
-        folder.state.touch(0o600)
-        folder.state.write_bytes(state)
+        for file, text in ((folder.state, state), (folder.snapshot, b"")):
+            file.touch(0o600)
+            file.write_bytes(text)
         return {}
     descriptors = {}
     for number, text in ((7, state), (8, b""), (9, program)):
-        file = stack.enter_context(os.fdopen(os.memfd_create("build"), "wb", 0))
-        file.write(text)
-        descriptors[number] = file.fileno()
+        memory = stack.enter_context(os.fdopen(os.memfd_create("build"), "wb", 0))
+        memory.write(text)
+        descriptors[number] = memory.fileno()
     return descriptors
