@@ -322,9 +322,9 @@ def test_recovery_ends_what_nothing_wants_and_leaves_services_alone(engine: Engi
     again = Engine(engine.home, engine.image)
     with Load(port) as load:
         again.deployer.recover()
+        eventually(lambda: again.pids() == before)
+        eventually(lambda: len(list(again.home.tasks.iterdir())) == 1)
     assert set(load.answers) == {(200, "one")}
-    assert again.pids() == before
-    assert len(list(again.home.tasks.iterdir())) == 1
     again.close()
 
 

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 from typing import Protocol
 
 from copilot.engine import Environment
@@ -126,7 +126,7 @@ class Deployer:
         self.publish()
 
     def recover(self) -> None:
-        """When a server starts: adopt what runs, end what nothing wants any more, and lead the front door to the rest."""
+        """When a server starts: adopt what runs, lead the front door to it, and begin to end what nothing wants any more."""
         try:
             self.publish()
         except DeploymentError as error:
@@ -134,8 +134,15 @@ class Deployer:
         wanted = {"Current", "Deploying"}
         tasks = self._store.releases.all_tasks()
         stale = [t for t in tasks if t.status == "Stopping" or self._release_of(t).status not in wanted]
-        self._retire(stale, _silent)
-        self._end_leftovers({t.id for t in tasks})
+        known = {t.id for t in tasks}
+        leftovers = [folder.name for folder in self._home.tasks.iterdir() if folder.name not in known]
+
+        def end() -> None:
+            self._end_leftovers(leftovers)
+            self._retire(stale, _silent)
+
+        # Requests to tasks that are to end may take their time; the server need not wait for them.
+        Thread(target=end, name="leftovers", daemon=True).start()
 
     def publish(self) -> tuple[EnvironmentRoutes, ...]:
         """Make the front door lead to what the store says now. Raises DeploymentError.
@@ -338,15 +345,12 @@ class Deployer:
         runtime.remove(task.id)
         self._store.releases.delete_task(task.id)
 
-    def _end_leftovers(self, known: set[str]) -> None:
-        """Tasks of the host runtime that no row of the store knows: end them."""
-        host = self._runtimes.get("host")
-        if host is None:
-            return
-        for folder in self._home.tasks.iterdir():
-            if folder.name not in known:
-                host.stop(folder.name, grace_period=1.0)
-                host.remove(folder.name)
+    def _end_leftovers(self, task_ids: Iterable[str]) -> None:
+        """End tasks of the host runtime that no row of the store knows."""
+        host = self._runtimes["host"]
+        for task_id in task_ids:
+            host.stop(task_id, grace_period=1.0)
+            host.remove(task_id)
 
     def _apply(self) -> tuple[EnvironmentRoutes, ...]:
         return self._frontdoor.apply(routes(self._store))

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Container, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from copilot.errors import CopilotError, NotFoundError
@@ -44,6 +45,8 @@ class BuildWorker:
         self._artifacts = artifacts
         self._runner = runner
         self._secret = secret
+        # An artifact never changes, so neither does a buildspec in it.
+        self._parsed = lru_cache(maxsize=128)(self._parse_buildspec)
 
     def run(self, context: ActionContext) -> ActionResult:
         """Start the build, or take up the one that an earlier server started; wait for its end."""
@@ -96,13 +99,13 @@ class BuildWorker:
 
     def _read_buildspec(self, context: ActionContext, source: str, path: str) -> Buildspec:
         try:
-            content = self._artifacts.read(source, path)
+            return self._parsed(source, path)
         except NotFoundError:
             commit = context.revision.id[:7] if context.revision else "the commit"
-            raise NotFoundError(
-                f"`{path}` is not in {commit}", hint=f"Commit it: git add {path} && git commit && git push"
-            ) from None
-        return parse(content.decode("utf-8", "replace"), Buildspec, path).model
+            raise NotFoundError(f"`{path}` is not in {commit}", hint=f"Commit and push it: git add {path}") from None
+
+    def _parse_buildspec(self, source: str, path: str) -> Buildspec:
+        return parse(self._artifacts.read(source, path).decode("utf-8", "replace"), Buildspec, path).model
 
     def _variables(self, context: ActionContext, action: BuildLike) -> dict[str, str]:
         project = f"pipeline-{context.app}-{context.pipeline}-{action.name}"
