@@ -289,7 +289,7 @@ def test_a_server_killed_in_a_deployment_goes_on_with_it(engine: Engine, moment:
     pids = engine.pids()
     again = Engine(engine.home, engine.image)
     with Load(port) as load:
-        again.deployer.recover()
+        again.deployer.recover().join()
         again.deployer.deploy(release, again.printed.append, again.cancelled)
         eventually(lambda: load.answers[-1] == (200, "two"))
     assert set(load.answers) <= {(200, "one"), (200, "two")}
@@ -305,7 +305,7 @@ def test_recovery_starts_tasks_that_were_only_written_down(engine: Engine) -> No
     release = deploy_until_killed(engine, "spec", "one", count=2)
     assert engine.pids() == {None}
     again = Engine(engine.home, engine.image)
-    again.deployer.recover()
+    again.deployer.recover().join()
     again.deployer.deploy(release, again.printed.append, again.cancelled)
     assert get(port) == (200, "one")
     assert len(again.tasks()) == 2
@@ -321,10 +321,10 @@ def test_recovery_ends_what_nothing_wants_and_leaves_services_alone(engine: Engi
     (engine.home.tasks / "nobody-knows-me").mkdir()
     again = Engine(engine.home, engine.image)
     with Load(port) as load:
-        again.deployer.recover()
-        eventually(lambda: again.pids() == before)
-        eventually(lambda: len(list(again.home.tasks.iterdir())) == 1)
+        again.deployer.recover().join()
     assert set(load.answers) == {(200, "one")}
+    assert again.pids() == before
+    assert len(list(again.home.tasks.iterdir())) == 1
     again.close()
 
 
@@ -334,6 +334,6 @@ def test_recovery_brings_the_front_door_back(engine: Engine) -> None:
     os.kill(int((engine.home.caddy / "pid").read_text()), signal.SIGKILL)
     eventually(lambda: not ports.accepts(port))
     again = Engine(engine.home, engine.image)
-    again.deployer.recover()
+    again.deployer.recover().join()
     assert get(port) == (200, "one")
     again.close()

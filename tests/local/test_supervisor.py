@@ -115,7 +115,7 @@ def test_tasks_being_deployed_are_left_alone(engine: Engine) -> None:
 
 
 def test_no_environment_no_front_door(engine: Engine) -> None:
-    engine.deployer.recover()
+    engine.deployer.recover().join()
     engine.supervisor.look()
     assert not engine.home.socket("caddy").exists()
     engine.supervisor.start()

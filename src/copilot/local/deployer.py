@@ -125,8 +125,12 @@ class Deployer:
         self._store.catalog.delete_environment(app, name)
         self.publish()
 
-    def recover(self) -> None:
-        """When a server starts: adopt what runs, lead the front door to it, and begin to end what nothing wants any more."""
+    def recover(self) -> Thread:
+        """When a server starts: adopt what runs, and lead the front door to it.
+
+        Returns:
+            The thread that ends what nothing wants any more. Requests to it may take their time; the server need not wait.
+        """
         try:
             self.publish()
         except DeploymentError as error:
@@ -141,8 +145,9 @@ class Deployer:
             self._end_leftovers(leftovers)
             self._retire(stale, _silent)
 
-        # Requests to tasks that are to end may take their time; the server need not wait for them.
-        Thread(target=end, name="leftovers", daemon=True).start()
+        thread = Thread(target=end, name="leftovers", daemon=True)
+        thread.start()
+        return thread
 
     def publish(self) -> tuple[EnvironmentRoutes, ...]:
         """Make the front door lead to what the store says now. Raises DeploymentError.
