@@ -230,7 +230,13 @@ def test_a_process_left_behind_does_not_hold_the_build_up_and_ends_with_it(any_s
     request = any_shell.start(
         {
             "phases": {
-                "build": {"commands": ["sleep 100 & echo $! > one", f"{LEAVE_GROUP} sleep 100 & echo $! > two", "echo done"]}
+                "build": {
+                    "commands": [
+                        "sleep 100 & echo $! > one",
+                        f"{LEAVE_GROUP} sh -c 'echo $$ > two; exec sleep 100' & until test -s two; do sleep 0.01; done",
+                        "echo done",
+                    ]
+                }
             }
         }
     )
