@@ -108,7 +108,7 @@ class Engine:
         self.runtime = HostRuntime(home)
         self.caddy = Caddy(home)
         self.secrets = {"db-password": "hunter2"}
-        self.deployer = Deployer(home, self.store, {"host": self.runtime}, self.caddy, self.secrets.get)
+        self.deployer = Deployer(self.store, {"host": self.runtime}, self.caddy, self.secrets.get)
         self.supervisor = Supervisor(self.store, self.caddy, self.deployer)
         self.printed: list[str] = []
         self.cancelled = threading.Event()

@@ -21,7 +21,6 @@ from copilot.errors import DeploymentError, UnsupportedError
 from copilot.local import health, ports
 from copilot.local.frontdoor.config import EnvironmentRoutes, normal_path
 from copilot.local.frontdoor.table import routes
-from copilot.local.home import Home
 from copilot.local.runtime import Print, Runtime, TaskSpec
 from copilot.local.store import Store
 from copilot.local.store.releases import ReleaseRecord, TaskRecord
@@ -65,14 +64,12 @@ class Deployer:
 
     def __init__(
         self,
-        home: Home,
         store: Store,
         runtimes: Mapping[str, Runtime],
         frontdoor: FrontDoor,
         secret: Callable[[str], str | None],
     ) -> None:
         """``runtimes`` by name; ``secret`` gives the value of a secret, or None if there is none of that name."""
-        self._home = home
         self._store = store
         self._runtimes = runtimes
         self._frontdoor = frontdoor
@@ -116,12 +113,14 @@ class Deployer:
             self._retire(tasks, _silent)
             self._store.releases.forget(app, environment, workload)
 
-    def remove_environment(self, app: str, name: str) -> None:
+    def remove_environment(self, app: str, name: str, *, keep_volumes: bool = False) -> None:
         """Stop and forget all that runs in an environment, then the environment itself; its port is free afterwards."""
         known = [*self._store.releases.all_current(), *map(self._release_of, self._store.releases.all_tasks())]
         here = {r.description.workload for r in known if (r.description.application, r.description.environment) == (app, name)}
         for workload in sorted(here):
             self.remove(app, name, workload)
+        environment = self._store.catalog.environment(app, name)
+        self._runtimes[environment.runtime].remove_environment(environment, keep_volumes=keep_volumes)
         self._store.catalog.delete_environment(app, name)
         self.publish()
 
@@ -139,10 +138,12 @@ class Deployer:
         tasks = self._store.releases.all_tasks()
         stale = [t for t in tasks if t.status == "Stopping" or self._release_of(t).status not in wanted]
         known = {t.id for t in tasks}
-        leftovers = [folder.name for folder in self._home.tasks.iterdir() if folder.name not in known]
+        leftovers = [(runtime, task) for runtime in self._runtimes.values() for task in runtime.task_ids() if task not in known]
 
         def end() -> None:
-            self._end_leftovers(leftovers)
+            for runtime, task in leftovers:
+                runtime.stop(task, grace_period=1.0)
+                runtime.remove(task)
             self._retire(stale, _silent)
 
         thread = Thread(target=end, name="leftovers", daemon=True)
@@ -175,7 +176,9 @@ class Deployer:
         """What the runtime is told to run. Raises DeploymentError when a secret is missing."""
         description = release.description
         environment = self._store.catalog.environment(description.application, description.environment)
-        variables = task_variables(description, task.port, environment.port, self._frontdoor.internal_port, self._secret)
+        runtime = self.runtime_of(description)
+        of_runtime = runtime.variables(description, task.port, environment, self._frontdoor.internal_port)
+        variables = task_variables(description, of_runtime, self._secret)
         return TaskSpec(id=task.id, description=description, port=task.port, variables=variables)
 
     def _roll_out(self, release: ReleaseRecord, environment: Environment, out: Print, cancelled: Event) -> None:
@@ -184,6 +187,7 @@ class Deployer:
         try:
             self._check(description)
             self._store.releases.set_status(release.id, "Deploying")
+            runtime.prepare(environment)
             tasks = self._write_tasks(release)
             for task in tasks:
                 runtime.start(self.spec(release, task))
@@ -273,7 +277,7 @@ class Deployer:
             answer = health.ask(description, task.port, timeout=max(_POLL, check.grace_period - elapsed))
             if task.port is not None or elapsed >= _ALIVE:
                 verdict = health.observe(verdict, answer.ok, check)
-            if verdict.healthy:
+            if verdict.healthy and runtime.healthy(task.id) is not False:
                 return
             if time.monotonic() - began > max(check.grace_period, _ALIVE):
                 raise DeploymentError(
@@ -349,13 +353,6 @@ class Deployer:
         runtime.stop(task.id, grace_period)
         runtime.remove(task.id)
         self._store.releases.delete_task(task.id)
-
-    def _end_leftovers(self, task_ids: Iterable[str]) -> None:
-        """End tasks of the host runtime that no row of the store knows."""
-        host = self._runtimes["host"]
-        for task_id in task_ids:
-            host.stop(task_id, grace_period=1.0)
-            host.remove(task_id)
 
     def _apply(self) -> tuple[EnvironmentRoutes, ...]:
         return self._frontdoor.apply(routes(self._store))

@@ -68,6 +68,11 @@ class Home:
         return self.root / "bin"
 
     @property
+    def tools(self) -> Path:
+        """Programs that tasks of the host runtime find when this machine does not have them."""
+        return self.root / "tools"
+
+    @property
     def logs(self) -> Path:
         """One log for each action attempt, deployment and task: ``attempt-<id>.log``, ``deploy-<id>.log``, ``task-<id>.log``."""
         return self.root / "logs"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from copilot.engine import Environment
 from copilot.release.description import ReleaseDescription
 
 Print = Callable[[str], None]
@@ -29,10 +30,47 @@ class TaskSpec:
     variables: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class TaskLog:
+    """Part of what a task printed. ``cursor``: where to read on."""
+
+    text: str
+    cursor: str
+
+
+@dataclass(frozen=True)
+class ExecCommand:
+    """A command to run beside a task, on this machine: arguments, variables on top of the caller's, and working folder."""
+
+    argv: tuple[str, ...]
+    variables: Mapping[str, str]
+    folder: Path | None = None
+
+
 class Runtime(Protocol):
-    """Runs tasks. Every method but ``start`` finds a task by its id alone, also after the server was killed and started again."""
+    """Runs tasks.
+
+    A task is found by its id alone, also after the server was killed and started again.
+    """
 
     name: str
+
+    def prepare(self, environment: Environment) -> None:
+        """Make what the tasks of an environment share, if it is not there. Raises DeploymentError."""
+        ...
+
+    def variables(
+        self, description: ReleaseDescription, port: int | None, environment: Environment, proxy: int
+    ) -> Mapping[str, str]:
+        """The variables that depend on the runtime: where the task listens, and how it reaches the front door and its peers.
+
+        Args:
+            description: The release.
+            port: The task's loopback port.
+            environment: Where it runs.
+            proxy: Loopback port where services are reached by name, as an HTTP proxy.
+        """
+        ...
 
     def start(self, spec: TaskSpec) -> None:
         """Start the task's process and return; it outlives this server. Idempotent: a task that runs is left alone.
@@ -45,6 +83,10 @@ class Runtime(Protocol):
         """The process id while the task runs, else None."""
         ...
 
+    def healthy(self, task_id: str) -> bool | None:
+        """What the task's own health check says (``image.healthcheck``), False while it is undecided; None if it has none."""
+        ...
+
     def exit_reason(self, task_id: str) -> str | None:
         """Why it ended, for a person: ``exit 1``, ``killed by SIGKILL``, or ``ended`` when unknown. None while it runs."""
         ...
@@ -54,11 +96,27 @@ class Runtime(Protocol):
         ...
 
     def remove(self, task_id: str) -> None:
-        """Delete its files (its log stays). The task must not run."""
+        """Delete what it left; its log stays. The task must not run."""
         ...
 
     def tail(self, task_id: str, lines: int = 20) -> tuple[str, ...]:
         """The last lines it printed."""
+        ...
+
+    def log(self, task_id: str, cursor: str = "") -> TaskLog:
+        """What it printed after a cursor (empty: from the beginning), whole lines. Also of a task that was removed."""
+        ...
+
+    def command(self, task_id: str, argv: Sequence[str], *, interactive: bool) -> ExecCommand:
+        """How to run a command inside the task. Raises NotFoundError if it does not run."""
+        ...
+
+    def task_ids(self) -> list[str]:
+        """Every task of this home that the runtime knows, running or not."""
+        ...
+
+    def remove_environment(self, environment: Environment, *, keep_volumes: bool) -> None:
+        """Delete what the tasks of an environment shared. None of them runs any more."""
         ...
 
 

@@ -65,7 +65,7 @@ class LocalService:
         self._secrets = secrets
         self._runtimes: Mapping[str, Runtime] = {"host": HostRuntime(home)}
         self._front_door = Caddy(home)
-        self._deployer = Deployer(home, store, self._runtimes, self._front_door, secrets.get)
+        self._deployer = Deployer(store, self._runtimes, self._front_door, secrets.get)
         self._supervisor = Supervisor(store, self._front_door, self._deployer)
         artifacts = ArtifactStore(home.artifacts)
         self._sources = Sources(home, secrets)

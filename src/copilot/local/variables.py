@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 
 from copilot.errors import DeploymentError
@@ -10,19 +9,13 @@ from copilot.release.description import ReleaseDescription
 
 
 def task_variables(
-    description: ReleaseDescription,
-    port: int | None,
-    environment_port: int,
-    proxy_port: int,
-    secret: Callable[[str], str | None],
+    description: ReleaseDescription, of_runtime: Mapping[str, str], secret: Callable[[str], str | None]
 ) -> dict[str, str]:
     """All variables of a task: AWS Copilot's, the manifest's, its secrets, and where it listens.
 
     Args:
         description: The release that the task runs.
-        port: Where the task must listen; None if nothing connects to it.
-        environment_port: Where the environment's front door answers.
-        proxy_port: Where services are reached by name, as an HTTP proxy.
+        of_runtime: Those that depend on the runtime; the manifest's win over them, but for ``PORT``.
         secret: Gives the value of a secret, or None if there is none of that name.
 
     Raises:
@@ -30,23 +23,15 @@ def task_variables(
     """
     d = description
     return {
-        **_proxy(proxy_port, os.environ),
+        **of_runtime,
         "COPILOT_APPLICATION_NAME": d.application,
         "COPILOT_ENVIRONMENT_NAME": d.environment,
         "COPILOT_SERVICE_NAME": d.workload,
-        "COPILOT_LB_DNS": f"localhost:{environment_port}",
         "COPILOT_SERVICE_DISCOVERY_ENDPOINT": f"{d.environment}.{d.application}.local",
         **d.variables,
         **_secrets(d, secret),
-        **({} if port is None else {"PORT": str(port)}),
+        **({"PORT": of_runtime["PORT"]} if "PORT" in of_runtime else {}),
     }
-
-
-def _proxy(port: int, own: Mapping[str, str]) -> dict[str, str]:
-    """Makes the names of services work without DNS. A machine that already has a proxy keeps it."""
-    if "http_proxy" in own:
-        return {}
-    return {"http_proxy": f"http://127.0.0.1:{port}", "no_proxy": "localhost,127.0.0.1,::1", "NODE_USE_ENV_PROXY": "1"}
 
 
 def _secrets(description: ReleaseDescription, secret: Callable[[str], str | None]) -> dict[str, str]:

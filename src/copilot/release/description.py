@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-WorkloadType = Literal["Load Balanced Web Service", "Backend Service"]
+WorkloadType = Literal["Load Balanced Web Service", "Backend Service", "Scheduled Job"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,58 @@ class Routing:
 
 
 @dataclass(frozen=True)
+class ContainerCheck:
+    """A command that tells from inside whether a container is healthy (``image.healthcheck``). Times are in seconds.
+
+    ``command`` is an argument list, or a shell line when it begins with ``CMD-SHELL``, as in a task definition. Defaults are
+    AWS Copilot's.
+    """
+
+    command: tuple[str, ...]
+    interval: float = 10.0
+    retries: int = 2
+    timeout: float = 5.0
+    start_period: float = 0.0
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A named volume of a workload in an environment, mounted at ``path``; it outlives releases."""
+
+    name: str
+    path: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A container beside the main one, on the same network interface: they reach each other on localhost.
+
+    ``image`` is a digest or a reference that the container engine knows. When an essential one ends, the task ends.
+    """
+
+    name: str
+    image: str
+    port: int | None = None
+    essential: bool = True
+    variables: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    entrypoint: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    volumes: tuple[Volume, ...] = ()
+    check: ContainerCheck | None = None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a job runs, and how. ``expression`` is the manifest's ``on.schedule``; ``timeout`` is in seconds, None: none."""
+
+    expression: str
+    retries: int = 0
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
 class ReleaseDescription:
     """All that is needed to run one workload in one environment: overrides applied, no manifest needed any more.
 
@@ -70,3 +122,8 @@ class ReleaseDescription:
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
     grace_period: float = 10.0
+    check: ContainerCheck | None = None
+    volumes: tuple[Volume, ...] = ()
+    sidecars: tuple[Sidecar, ...] = ()
+    platform: str | None = None
+    schedule: Schedule | None = None

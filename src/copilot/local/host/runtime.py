@@ -14,16 +14,22 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
+from copilot.engine import Environment
 from copilot.errors import DeploymentError, NotFoundError
 from copilot.local import processes
 from copilot.local.home import Home
 from copilot.local.host.command import TASK_VARIABLE, Command, prepare
 from copilot.local.host.images import ImageStore
 from copilot.local.host.rootfs import copy_tree, delete_tree
-from copilot.local.runtime import TaskSpec
+from copilot.local.logs import read_log
+from copilot.local.runtime import ExecCommand, TaskLog, TaskSpec
+from copilot.release.description import ReleaseDescription
 
 _SHELL = "/bin/sh"
 _LOCK_DESCRIPTOR = 9
@@ -66,6 +72,19 @@ class HostRuntime:
         self.home = home
         self.images = ImageStore(home)
         self._supervisors: set[int] = set()
+
+    def prepare(self, environment: Environment) -> None:
+        """Tasks on this machine share nothing that has to be made."""
+
+    def variables(
+        self, description: ReleaseDescription, port: int | None, environment: Environment, proxy: int
+    ) -> dict[str, str]:
+        """See `Runtime`. The proxy makes the names of services work without DNS; a machine that has a proxy keeps it."""
+        del description
+        own = {} if port is None else {"PORT": str(port)}
+        if "http_proxy" not in os.environ:
+            own |= {"http_proxy": f"http://127.0.0.1:{proxy}", "no_proxy": "localhost,127.0.0.1,::1", "NODE_USE_ENV_PROXY": "1"}
+        return own | {"COPILOT_LB_DNS": f"localhost:{environment.port}"}
 
     def start(self, spec: TaskSpec) -> None:
         """Start the task and return once its process exists; a task that runs is left alone."""
@@ -143,6 +162,36 @@ class HostRuntime:
             return ()
         return tuple(text.splitlines()[-lines:]) if lines > 0 else ()
 
+    def healthy(self, task_id: str) -> bool | None:
+        """The host runtime has no health checks of its own: a Dockerfile's HEALTHCHECK is passed over."""
+        del task_id
+        return None
+
+    def log(self, task_id: str, cursor: str = "") -> TaskLog:
+        """See `Runtime`. The cursor is an offset in bytes."""
+        begin = int(cursor or 0)
+        chunk = read_log(self._log(task_id), begin, finished=self.pid(task_id) is None)
+        return TaskLog(chunk.text, str(chunk.next_offset))
+
+    def command(self, task_id: str, argv: Sequence[str], *, interactive: bool) -> ExecCommand:
+        """See `Runtime`. The command runs with the task's own variables, in its working folder."""
+        del interactive
+        pid = self.pid(task_id)
+        try:
+            if pid is not None:
+                process = psutil.Process(pid)
+                return ExecCommand(tuple(argv), process.environ(), Path(process.cwd()))
+        except psutil.Error:
+            pass
+        raise NotFoundError(f"task `{task_id}` does not run")
+
+    def task_ids(self) -> list[str]:
+        """Every task that has a folder."""
+        return [folder.name for folder in self.home.tasks.iterdir()]
+
+    def remove_environment(self, environment: Environment, *, keep_volumes: bool) -> None:
+        """Tasks on this machine share nothing that has to be deleted."""
+
     def _prepare(self, spec: TaskSpec, folder: Path) -> Command:
         try:
             image = self.images.image(spec.description.image)
@@ -156,7 +205,7 @@ class HostRuntime:
 
     def _tools(self) -> Path:
         """A folder, last on every task's PATH, where ``python`` is there even if this machine only has ``python3``."""
-        folder = self.home.root / "bin"
+        folder = self.home.tools
         folder.mkdir(mode=0o700, exist_ok=True)
         for name, program in (("python", "python3"), ("python3", shlex.quote(sys.executable))):
             content = f'#!/bin/sh\nexec {program} "$@"\n'
