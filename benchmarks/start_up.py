@@ -1,6 +1,6 @@
 """How long the program takes to answer, as a ratio to an empty Python program.
 
-    python -m benchmarks.start_up
+python -m benchmarks.start_up
 """
 
 from __future__ import annotations
