@@ -38,9 +38,8 @@ def main() -> None:
             bench.commit_and_push(f"Unnoticed {number}")
             plain.append((time.time() - begin) * 1000)
             away.rename(hook)
-            print(
-                f"#{number}: first action {waits[-1]:.0f} ms after the push returned, execution over {(ended - returned) * 1000:.0f} ms"
-            )
+            over = (ended - returned) * 1000
+            print(f"#{number}: first action {waits[-1]:.0f} ms after the push returned, execution over {over:.0f} ms")
     print(f"commit and push with the hook {statistics.median(hooked):.0f} ms, without {statistics.median(plain):.0f} ms")
     print(f"push to first action: median {statistics.median(waits):.0f} ms, max {max(waits):.0f} ms")
 

@@ -111,8 +111,10 @@ class BuildRunner:
     def abandon(self, attempt: int) -> None:
         """End a build and every process of its session: ask, and kill what is left after 5 seconds."""
         build = self._find(attempt)
-        if build is not None:
+        if build is not None and build.program is not None:
             _end(build, "STOPPED")
+            _tidy(build, build.program)
+            self._own.pop(attempt, None)
 
     def clean(self, attempt: int) -> None:
         """Remove the working folder. The build must not run."""
