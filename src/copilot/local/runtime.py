@@ -88,7 +88,10 @@ class Runtime(Protocol):
         ...
 
     def exit_reason(self, task_id: str) -> str | None:
-        """Why it ended, for a person: ``exit 1``, ``killed by SIGKILL``, or ``ended`` when unknown. None while it runs."""
+        """Why it ended, for a person: ``exit 1``, ``killed by SIGKILL``, or ``ended`` when unknown. None while it runs.
+
+        ``exit 0`` exactly is what tells a job's success. ``ended`` is also the answer for a task that was never started.
+        """
         ...
 
     def stop(self, task_id: str, grace_period: float) -> None:
