@@ -20,7 +20,7 @@ def ours(line: str) -> list[list[str]]:
         words = shlex.split(part, comments=True)
         while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
             words = words[1:]
-        if words and words[0] == PROGRAM:
+        if words and words[0].rpartition("/")[2] == PROGRAM:
             found.append(words[1:])
     return found
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import sys
 from collections.abc import Iterator
 from importlib.resources import as_file, files
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.docs.blocks import DOCUMENTS, blocks
+from tests.docs.blocks import DOCUMENTS, ROOT, blocks
 from tests.docs.scratch import Scratch
 
 SERVER = """\
@@ -19,6 +23,24 @@ import os
 http.server.HTTPServer(("", int(os.environ["PORT"])), http.server.SimpleHTTPRequestHandler).serve_forever()
 """
 DOCKERFILE = f'FROM python:3.13-slim\nWORKDIR /app\nCOPY server.py ./\nEXPOSE 8080\nCMD ["{sys.executable}", "server.py"]\n'
+
+SETUP = {
+    "docs/reference.md": (
+        "copilot app init shop",
+        "copilot env init --name test",
+        "copilot env init --name prod",
+        "copilot svc init --name api --svc-type 'Backend Service' --dockerfile api/Dockerfile",
+        "copilot svc init --name web --svc-type 'Load Balanced Web Service' --dockerfile web/Dockerfile",
+        "copilot secret init --name API_KEY",
+        "copilot pipeline init --environments test,prod",
+        """sed -i.old 's/- echo .*/- env | cut -d= -f1/' copilot/buildspec.yml""",
+        """sed -i.old 's/- name: test/- {name: test, test_commands: ["env | cut -d= -f1"]}/' copilot/pipeline.yml""",
+        "git add copilot && git commit --quiet --message 'Set up' && git push --quiet",
+        "copilot pipeline update",
+        "copilot pipeline status --watch",
+    ),
+}
+"""What a document that explains no set-up begins with: the shop's first release waits for approval."""
 
 
 @pytest.fixture
@@ -45,5 +67,28 @@ def scratch(request: pytest.FixtureRequest, tmp_path: Path, one_service: Path) -
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("scratch", "document"), [(d, d) for d in DOCUMENTS], indirect=["scratch"], ids=DOCUMENTS)
 def test_a_document_does_what_it_says(scratch: Scratch, document: str) -> None:
+    for line in SETUP.get(document, ()):
+        done = scratch.run(line)
+        assert done.exit_code == 0, f"`{line}`: exit {done.exit_code}\n{done.output}"
+    if document == "docs/reference.md":
+        documented_variables_are_there(scratch)
     for block in blocks(document):
         scratch.play(block)
+
+
+def documented_variables_are_there(scratch: Scratch) -> None:
+    """The table of variables against what a build, test commands and a service really had."""
+    rows = re.findall(
+        r"^\| `(\w+)` \| (✓?) ?\| (✓?) ?\| (✓?) ?\|", (ROOT / "docs" / "reference.md").read_text("utf-8"), re.MULTILINE
+    )
+    service = json.loads(scratch.run("copilot svc show --name web --json").output)
+    found = (
+        scratch.run("copilot pipeline logs Build").output.split(),
+        scratch.run("copilot pipeline logs TestCommands --stage test").output.split(),
+        psutil.Process(service["environments"][0]["tasks"][0]["pid"]).environ(),
+    )
+    assert len(rows) > 10
+    for name, *marks in rows:
+        for what, mark, names in zip(("builds", "test commands", "services"), marks, found, strict=True):
+            if name != "http_proxy" or "http_proxy" not in os.environ:
+                assert (name in names) == bool(mark), f"{name} in the environment of {what}"
