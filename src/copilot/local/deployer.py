@@ -17,7 +17,7 @@ from threading import Event, Lock, Thread
 from typing import Protocol
 
 from copilot.engine import Environment
-from copilot.errors import DeploymentError, UnsupportedError
+from copilot.errors import ConflictError, DeploymentError, UnsupportedError
 from copilot.local import health, ports
 from copilot.local.frontdoor.config import EnvironmentRoutes, normal_path
 from copilot.local.frontdoor.table import routes
@@ -34,6 +34,7 @@ _POLL = 0.1
 _QUIET_LOOKS = 3
 _AT_ONCE = 3.0
 _ALIVE = 1.0
+_PATIENCE = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -99,6 +100,45 @@ class Deployer:
             return None
         path = normal_path(description.routing.path)
         return environment.url if path == "/" else environment.url + path
+
+    def resume(self, release: ReleaseRecord, out: Print, cancelled: Event) -> None:
+        """Start the tasks of a paused release again, under the same gate as a deployment. If it fails it stays paused.
+
+        Raises:
+            DeploymentError: If the tasks did not become healthy, or a newer release came in between.
+        """
+        description = release.description
+        environment = self._store.catalog.environment(description.application, description.environment)
+        with self._lock(description.application, description.environment, description.workload):
+            release = self._store.releases.get(release.id)
+            if release.status != "Current":
+                raise DeploymentError(f"release {release.id} of `{description.workload}` is not the current one any more")
+            if release.paused_at is not None:
+                self._roll_out(release, environment, out, cancelled)
+
+    def pause(self, app: str, environment: str, workload: str) -> None:
+        """Stop the tasks of the current release; it stays the current one. Returns when they are gone.
+
+        Raises:
+            ConflictError: If a deployment of the service is under way, or it has no current release.
+        """
+        lock = self._lock(app, environment, workload)
+        if not lock.acquire(timeout=_PATIENCE):
+            raise ConflictError(
+                f"a deployment of `{workload}` to `{environment}` is under way", hint="Try again when it has ended"
+            )
+        try:
+            tasks = self._store.releases.tasks_of_service(app, environment, workload)
+            with self.switching, self._store.transaction():
+                current = self._store.releases.current(app, environment, workload)
+                if current is None:
+                    raise ConflictError(f"nothing of `{workload}` serves `{environment}`")
+                self._store.releases.pause(current.id)
+                self._mark_stopping(tasks)
+                self._apply()
+            self._retire(tasks, _silent)
+        finally:
+            lock.release()
 
     def remove(self, app: str, environment: str, workload: str) -> None:
         """Stop a service in an environment and forget its releases there. It is no error if it was never deployed."""
@@ -186,7 +226,8 @@ class Deployer:
         runtime = self.runtime_of(description)
         try:
             self._check(description)
-            self._store.releases.set_status(release.id, "Deploying")
+            if release.paused_at is None:
+                self._store.releases.set_status(release.id, "Deploying")
             runtime.prepare(environment)
             tasks = self._write_tasks(release)
             for task in tasks:
@@ -302,7 +343,8 @@ class Deployer:
         tasks = self._store.releases.tasks(release.id)
         self._mark_stopping(tasks)
         _side_by_side(lambda task: self._end(task, release.description.grace_period), tasks)
-        self._store.releases.set_status(release.id, "Failed")
+        if release.paused_at is None:
+            self._store.releases.set_status(release.id, "Failed")
 
     def _confirm(self, release: ReleaseRecord, out: Print, cancelled: Event) -> None:
         """A release that is current already: see that it is healthy. What is dead is the supervisor's to start again."""
@@ -350,9 +392,10 @@ class Deployer:
     def _end(self, task: TaskRecord, grace_period: float) -> None:
         """End a task and forget it."""
         runtime = self.runtime_of(self._release_of(task).description)
+        reason = runtime.exit_reason(task.id) or "stopped"
         runtime.stop(task.id, grace_period)
         runtime.remove(task.id)
-        self._store.releases.delete_task(task.id)
+        self._store.releases.end_task(task, reason)
 
     def _apply(self) -> tuple[EnvironmentRoutes, ...]:
         return self._frontdoor.apply(routes(self._store))

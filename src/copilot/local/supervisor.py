@@ -63,7 +63,7 @@ class Supervisor:
         if self._store.catalog.all_environments() and self._frontdoor.ensure():
             _log.warning("the front door had ended and was started again")
             self._deployer.publish()
-        current = {release.id: release for release in self._store.releases.all_current()}
+        current = {release.id: release for release in self._store.releases.all_current() if release.paused_at is None}
         tasks = [t for t in self._store.releases.all_tasks() if t.release in current and t.status != "Stopping"]
         for task in tasks:
             self._look_at(current[task.release], task, self._watches.setdefault(task.id, _Watch(SHORTEST_DELAY)))
@@ -103,7 +103,7 @@ class Supervisor:
             except CopilotError as error:
                 watch.restart_at = time.monotonic() + watch.delay
                 watch.delay = min(LONGEST_DELAY, watch.delay * 2)
-                self._store.releases.set_task_status(task.id, "Dead", error.message)
+                self._store.releases.bury_task(task.id, error.message)
 
     def _look_at_health(self, release: ReleaseRecord, task: TaskRecord, watch: _Watch) -> None:
         now = time.monotonic()
@@ -136,7 +136,10 @@ class Supervisor:
         with self._deployer.switching, self._store.transaction():
             if not self._wanted(task):
                 return
-            self._store.releases.set_task_status(task.id, status, last_exit)
+            if status == "Dead":
+                self._store.releases.bury_task(task.id, last_exit or "ended")
+            else:
+                self._store.releases.set_task_status(task.id, status)
             try:
                 self._deployer.publish()
             except DeploymentError as error:
@@ -148,4 +151,5 @@ class Supervisor:
         except NotFoundError:
             return False
         known = {t.id: t.status for t in self._store.releases.tasks(task.release)}
-        return release.status == "Current" and known.get(task.id, "Stopping") != "Stopping"
+        wanted = release.status == "Current" and release.paused_at is None
+        return wanted and known.get(task.id, "Stopping") != "Stopping"

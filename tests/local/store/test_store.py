@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from copilot.errors import ConflictError, CopilotError, NotFoundError
 from copilot.local.store import Store
 from copilot.local.store.database import QUERIES, Database, migrations
+from copilot.local.store.releases import KEPT_ENDED_TASKS
 from copilot.release.description import ReleaseDescription
 
 
@@ -115,8 +117,38 @@ def test_tasks_are_counted_and_forgotten(store: Store) -> None:
     store.releases.restart_task("t1", "exit 1")
     (task,) = store.releases.tasks(release.id)
     assert (task.restarts, task.last_exit, task.status) == (1, "exit 1", "Starting")
-    store.releases.delete_task("t1")
+    store.releases.bury_task("t1", "exit 2")
+    (task,) = store.releases.tasks(release.id)
+    assert (task.restarts, task.last_exit, task.status) == (1, "exit 2", "Dead")
+    assert task.last_exit_at is not None
+    store.releases.end_task(task, "stopped")
     assert store.releases.all_tasks() == []
+    (ended,) = store.releases.ended_tasks("shop", "test", "web")
+    assert (ended.id, ended.release, ended.restarts, ended.reason) == ("t1", release.id, 1, "stopped")
+    assert ended.ended_at >= ended.started_at
+
+
+def test_of_ended_tasks_the_newest_of_each_service_are_kept(store: Store) -> None:
+    release = store.releases.ensure(describe(), "attempt:1")
+    other = store.releases.ensure(replace(describe(), workload="api"), "attempt:2")
+    store.releases.end_task(store.releases.add_task("other", other.id, None), "stopped")
+    for number in range(KEPT_ENDED_TASKS + 3):
+        store.releases.end_task(store.releases.add_task(f"t{number}", release.id, None), "stopped")
+    kept = [t.id for t in store.releases.ended_tasks("shop", "test", "web")]
+    assert kept == [f"t{number}" for number in range(3, KEPT_ENDED_TASKS + 3)]
+    assert [t.id for t in store.releases.ended_tasks("shop", "test", "api")] == ["other"]
+
+
+def test_a_paused_release_stays_current_until_it_serves_again(store: Store) -> None:
+    release = store.releases.ensure(describe(), "attempt:1")
+    store.releases.make_current(release)
+    served = store.releases.get(release.id)
+    store.releases.pause(release.id)
+    paused = store.releases.current("shop", "test", "web")
+    assert paused is not None
+    assert paused.paused_at is not None
+    store.releases.make_current(paused)
+    assert store.releases.get(release.id) == served
 
 
 def test_deleting_an_application_deletes_all_that_is_in_it(store: Store) -> None:

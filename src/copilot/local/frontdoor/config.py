@@ -3,8 +3,9 @@
 Caddy loses a request now and then when it loads a configuration: closing the old listening socket resets the connections that
 wait in it, and a request that arrives on an idle connection as it is closed goes unanswered. So a release must not need a load.
 The configuration therefore names no task. Each service has a fixed number of slots, each slot is a file that holds
-``127.0.0.1:<port>`` or nothing, and Caddy reads it for each request (its ``{file.*}`` placeholder). A switch from one release
-to the next, or to more tasks or fewer, replaces files; a load is needed only when an environment, a service or its path changes.
+``127.0.0.1:<port>``, nothing, or the word ``paused``, and Caddy reads it for each request (its ``{file.*}`` placeholder). A
+switch from one release to the next, or to more tasks or fewer, replaces files; a load is needed only when an environment, a
+service or its path changes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ SLOTS_FOLDER = "slots"
 Json = dict[str, Any]
 
 _SLOTS = 12
+_PAUSED = "paused"
 _FORWARDED = "X-Copilot-Forwarded"
 # Websockets of a service that a load did not touch must not end because of it.
 _STREAMS_OUTLIVE_LOADS = "24h"
@@ -37,12 +39,14 @@ class Service:
         path: Its routing path; None if it is reached only by name, from other tasks.
         slots: As `slots_for` has it for its desired number of tasks; 0 if nothing can connect to it.
         tasks: Ports of the tasks that get requests, at most one for each slot.
+        paused: Whether it has no task because it is meant to have none.
     """
 
     name: str
     path: str | None
     slots: int
     tasks: tuple[int, ...]
+    paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,11 +111,17 @@ def listening_ports(live: Json | None) -> frozenset[int]:
 def slot_files(environments: Sequence[EnvironmentRoutes]) -> dict[str, str]:
     """What each slot file holds. With fewer tasks than slots, tasks are in several; with none, the files are empty."""
     return {
-        _slot(environment, service, number): f"127.0.0.1:{service.tasks[number % len(service.tasks)]}" if service.tasks else ""
+        _slot(environment, service, number): _content(service, number)
         for environment in environments
         for service in environment.services
         for number in range(service.slots)
     }
+
+
+def _content(service: Service, number: int) -> str:
+    if not service.tasks:
+        return _PAUSED if service.paused else ""
+    return f"127.0.0.1:{service.tasks[number % len(service.tasks)]}"
 
 
 def _slot(environment: EnvironmentRoutes, service: Service, number: int) -> str:
@@ -151,8 +161,13 @@ def _to_service(environment: EnvironmentRoutes, service: Service) -> list[Json]:
     if not service.slots:
         return [nobody]
     slots = [_placeholder(_slot(environment, service, number)) for number in range(service.slots)]
-    empty = _route({"vars": {slots[0]: [""]}}, [nobody])
-    return [{"handler": "subroute", "routes": [empty, _route({}, [_proxy(slots)])]}]
+    paused = _sentence(503, f"service `{service.name}` of environment `{environment.name}` is paused")
+    routes = [
+        _route({"vars": {slots[0]: [""]}}, [nobody]),
+        _route({"vars": {slots[0]: [_PAUSED]}}, [paused]),
+        _route({}, [_proxy(slots)]),
+    ]
+    return [{"handler": "subroute", "routes": routes}]
 
 
 def _path_match(path: str) -> Json:

@@ -36,4 +36,5 @@ def _service(store: Store, release: ReleaseRecord) -> Service:
         path=description.routing.path if description.routing else None,
         slots=slots,
         tasks=tuple(t.port for t in able if t.port is not None)[:slots],
+        paused=release.paused_at is not None,
     )

@@ -162,7 +162,14 @@ SELECT * FROM release WHERE app = :app AND environment = :environment AND worklo
 SELECT * FROM release WHERE status = 'Deploying' ORDER BY id;
 
 -- name: set_release_status
-UPDATE release SET status = :status, deployed_at = coalesce(:deployed_at, deployed_at) WHERE id = :id;
+UPDATE release SET status = :status WHERE id = :id;
+
+-- name: make_current
+-- One that was paused keeps the time of its deployment.
+UPDATE release SET status = 'Current', deployed_at = coalesce(deployed_at, :now), paused_at = NULL WHERE id = :id;
+
+-- name: pause_release
+UPDATE release SET paused_at = :now WHERE id = :id;
 
 -- name: supersede_releases
 UPDATE release SET status = 'Superseded'
@@ -175,13 +182,33 @@ DELETE FROM release WHERE app = :app AND environment = :environment AND workload
 INSERT INTO task (id, release, port, status, started_at) VALUES (:id, :release, :port, 'Starting', :started_at);
 
 -- name: set_task_status
-UPDATE task SET status = :status, last_exit = coalesce(:last_exit, last_exit) WHERE id = :id;
+UPDATE task SET status = :status WHERE id = :id;
+
+-- name: bury_task
+UPDATE task SET status = 'Dead', last_exit = :reason, last_exit_at = :now WHERE id = :id;
 
 -- name: restart_task
 UPDATE task SET status = 'Starting', restarts = restarts + 1, started_at = :started_at, last_exit = :last_exit WHERE id = :id;
 
 -- name: delete_task
 DELETE FROM task WHERE id = :id;
+
+-- name: insert_ended_task
+-- What is known of a task that is about to be deleted.
+INSERT OR REPLACE INTO ended_task (id, release, started_at, ended_at, restarts, reason)
+SELECT id, release, started_at, :now, restarts, :reason FROM task WHERE id = :id;
+
+-- name: prune_ended_tasks
+-- Of the service that a release is of, only the newest are kept.
+DELETE FROM ended_task WHERE id IN (
+    SELECT e.id FROM ended_task e JOIN release r ON r.id = e.release, release mine
+    WHERE mine.id = :release AND (r.app, r.environment, r.workload) = (mine.app, mine.environment, mine.workload)
+    ORDER BY e.ended_at DESC, e.id LIMIT -1 OFFSET :keep
+);
+
+-- name: ended_tasks_of_service
+SELECT e.* FROM ended_task e JOIN release r ON r.id = e.release
+WHERE r.app = :app AND r.environment = :environment AND r.workload = :workload ORDER BY e.started_at, e.id;
 
 -- name: tasks_of_release
 SELECT * FROM task WHERE release = :release ORDER BY started_at, id;
@@ -194,8 +221,8 @@ WHERE r.app = :app AND r.environment = :environment AND r.workload = :workload O
 SELECT * FROM task ORDER BY started_at, id;
 
 -- name: insert_deployment
-INSERT INTO deployment (id, app, environment, workload, description, status, started_at)
-VALUES (:id, :app, :environment, :workload, :description, 'InProgress', :started_at);
+INSERT INTO deployment (id, app, environment, workload, description, kind, release, status, started_at)
+VALUES (:id, :app, :environment, :workload, :description, :kind, :release, 'InProgress', :started_at);
 
 -- name: finish_deployment
 UPDATE deployment SET status = :status, error = :error, details = :details WHERE id = :id;
@@ -205,3 +232,65 @@ SELECT * FROM deployment WHERE id = :id;
 
 -- name: unfinished_deployments
 SELECT * FROM deployment WHERE status = 'InProgress' ORDER BY started_at;
+
+-- name: job_schedule
+SELECT * FROM job_schedule WHERE app = :app AND environment = :environment AND workload = :workload;
+
+-- name: put_job_schedule
+INSERT OR REPLACE INTO job_schedule (app, environment, workload, expression, since, due_at)
+VALUES (:app, :environment, :workload, :expression, :since, :due_at);
+
+-- name: delete_job_schedule
+DELETE FROM job_schedule WHERE app = :app AND environment = :environment AND workload = :workload;
+
+-- name: insert_job_run
+INSERT INTO job_run (app, environment, workload, release, trigger, status, due_at, started_at)
+VALUES (:app, :environment, :workload, :release, :trigger, 'Running', :due_at, :now);
+
+-- name: insert_missed_job_run
+INSERT INTO job_run (app, environment, workload, release, trigger, status, due_at, started_at, ended_at, reason)
+VALUES (:app, :environment, :workload, :release, 'schedule', 'Missed', :due_at, :now, :now, :reason);
+
+-- name: set_job_run_retry
+UPDATE job_run SET retry_at = :retry_at WHERE id = :id;
+
+-- name: count_skipped_job_run
+UPDATE job_run SET skipped = skipped + 1 WHERE id = :id;
+
+-- name: finish_job_run
+UPDATE job_run SET status = :status, ended_at = :now, retry_at = NULL, reason = :reason WHERE id = :id;
+
+-- name: job_run
+SELECT * FROM job_run WHERE id = :id;
+
+-- name: active_job_runs
+SELECT * FROM job_run WHERE ended_at IS NULL ORDER BY id;
+
+-- name: active_job_run
+-- There is at most one.
+SELECT * FROM job_run WHERE app = :app AND environment = :environment AND workload = :workload AND ended_at IS NULL;
+
+-- name: job_runs
+-- Of one job in one environment, newest first.
+SELECT * FROM job_run WHERE app = :app AND environment = :environment AND workload = :workload ORDER BY id DESC LIMIT :limit;
+
+-- name: delete_job_run
+DELETE FROM job_run WHERE id = :id;
+
+-- name: insert_job_attempt
+INSERT INTO job_attempt (run, number, task) VALUES (:run, :number, :task);
+
+-- name: start_job_attempt
+UPDATE job_attempt SET started_at = :now WHERE task = :task;
+
+-- name: time_out_job_attempt
+UPDATE job_attempt SET timed_out = 1 WHERE task = :task;
+
+-- name: finish_job_attempt
+UPDATE job_attempt SET ended_at = :now, reason = :reason WHERE task = :task;
+
+-- name: job_attempts
+SELECT * FROM job_attempt WHERE run = :run ORDER BY number;
+
+-- name: unfinished_job_attempts
+SELECT * FROM job_attempt WHERE ended_at IS NULL;

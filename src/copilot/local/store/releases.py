@@ -16,10 +16,16 @@ from copilot.release.description import ReleaseDescription
 
 _DESCRIPTION = TypeAdapter(ReleaseDescription)
 
+KEPT_ENDED_TASKS = 20
+"""Of how many ended tasks of a service in an environment something stays known."""
+
 
 @dataclass(frozen=True)
 class ReleaseRecord:
-    """A release. ``status``: Pending, Deploying, Current, Superseded or Failed. ``execution``: the number of one."""
+    """A release. ``status``: Pending, Deploying, Current, Superseded or Failed. ``execution``: the number of one.
+
+    ``paused_at``: since when its tasks are stopped on purpose; only a Current release is ever paused.
+    """
 
     id: int
     description: ReleaseDescription
@@ -28,11 +34,15 @@ class ReleaseRecord:
     status: str
     created_at: float
     deployed_at: float | None
+    paused_at: float | None = None
 
 
 @dataclass(frozen=True)
 class TaskRecord:
-    """A task of a release. ``status``: Starting, Healthy, Unhealthy, Stopping or Dead."""
+    """A task of a release. ``status``: Starting, Healthy, Unhealthy, Stopping or Dead.
+
+    ``last_exit``: why it last ended by itself, at ``last_exit_at``; None if it never did.
+    """
 
     id: str
     release: int
@@ -41,14 +51,32 @@ class TaskRecord:
     started_at: float
     restarts: int
     last_exit: str | None
+    last_exit_at: float | None = None
+
+
+@dataclass(frozen=True)
+class EndedTask:
+    """A task that is gone. ``reason`` says why, for a person."""
+
+    id: str
+    release: int
+    started_at: float
+    ended_at: float
+    restarts: int
+    reason: str
 
 
 @dataclass(frozen=True)
 class DeploymentRecord:
-    """A deployment asked for directly. ``status``: InProgress, Succeeded or Failed."""
+    """A deployment asked for directly. ``status``: InProgress, Succeeded or Failed.
+
+    ``kind``: ``deploy``; or ``rollback`` or ``resume``, of the release that ``release`` is the number of.
+    """
 
     id: str
     description: ReleaseDescription
+    kind: str
+    release: int | None
     status: str
     error: str | None
     details: tuple[str, ...]
@@ -105,16 +133,20 @@ class Releases:
 
     def set_status(self, release_id: int, status: str) -> None:
         """Change the status of a release; ``make_current`` is the way to Current."""
-        self._db.execute("set_release_status", id=release_id, status=status, deployed_at=None)
+        self._db.execute("set_release_status", id=release_id, status=status)
+
+    def pause(self, release_id: int) -> None:
+        """This release is current, and its tasks are not wanted."""
+        self._db.execute("pause_release", id=release_id, now=time.time())
 
     def make_current(self, release: ReleaseRecord) -> None:
-        """This release serves from now on; the one before it is Superseded."""
+        """This release serves from now on, paused no more; the one before it is Superseded."""
         d = release.description
         with self._db.transaction():
             self._db.execute(
                 "supersede_releases", app=d.application, environment=d.environment, workload=d.workload, id=release.id
             )
-            self._db.execute("set_release_status", id=release.id, status="Current", deployed_at=time.time())
+            self._db.execute("make_current", id=release.id, now=time.time())
 
     def forget(self, app: str, environment: str, workload: str) -> None:
         """Delete every release of a service in an environment, with its tasks."""
@@ -137,19 +169,33 @@ class Releases:
         """Every task that is written down."""
         return [_task(row) for row in self._db.all("all_tasks")]
 
-    def set_task_status(self, task_id: str, status: str, last_exit: str | None = None) -> None:
-        """Change a task's status, and why it last ended if that is known."""
-        self._db.execute("set_task_status", id=task_id, status=status, last_exit=last_exit)
+    def set_task_status(self, task_id: str, status: str) -> None:
+        """Change a task's status; ``bury_task`` is the way to Dead."""
+        self._db.execute("set_task_status", id=task_id, status=status)
+
+    def bury_task(self, task_id: str, reason: str) -> None:
+        """A task ended by itself just now, or could not be started."""
+        self._db.execute("bury_task", id=task_id, reason=reason, now=time.time())
 
     def restart_task(self, task_id: str, last_exit: str) -> None:
         """Count a restart: the task starts again under the same id and port."""
         self._db.execute("restart_task", id=task_id, started_at=time.time(), last_exit=last_exit)
 
-    def delete_task(self, task_id: str) -> None:
-        """Forget a task whose process is gone."""
-        self._db.execute("delete_task", id=task_id)
+    def end_task(self, task: TaskRecord, reason: str) -> None:
+        """A task is gone for good. Only of the newest such tasks of a service something stays known."""
+        with self._db.transaction():
+            self._db.execute("insert_ended_task", id=task.id, reason=reason, now=time.time())
+            self._db.execute("delete_task", id=task.id)
+            self._db.execute("prune_ended_tasks", release=task.release, keep=KEPT_ENDED_TASKS)
 
-    def add_deployment(self, deployment_id: str, description: ReleaseDescription) -> DeploymentRecord:
+    def ended_tasks(self, app: str, environment: str, workload: str) -> list[EndedTask]:
+        """Tasks of a service that are gone, by the time they started."""
+        rows = self._db.all("ended_tasks_of_service", app=app, environment=environment, workload=workload)
+        return [EndedTask(**dict(row)) for row in rows]
+
+    def add_deployment(
+        self, deployment_id: str, description: ReleaseDescription, kind: str = "deploy", release: int | None = None
+    ) -> DeploymentRecord:
         """Write down a deployment that begins."""
         self._db.insert(
             "insert_deployment",
@@ -158,6 +204,8 @@ class Releases:
             environment=description.environment,
             workload=description.workload,
             description=_DESCRIPTION.dump_json(description).decode(),
+            kind=kind,
+            release=release,
             started_at=time.time(),
         )
         return self.deployment(deployment_id)
@@ -188,6 +236,7 @@ def _release(row: sqlite3.Row) -> ReleaseRecord:
         status=row["status"],
         created_at=row["created_at"],
         deployed_at=row["deployed_at"],
+        paused_at=row["paused_at"],
     )
 
 
@@ -199,6 +248,8 @@ def _deployment(row: sqlite3.Row) -> DeploymentRecord:
     return DeploymentRecord(
         id=row["id"],
         description=_DESCRIPTION.validate_json(row["description"]),
+        kind=row["kind"],
+        release=row["release"],
         status=row["status"],
         error=row["error"],
         details=tuple(json.loads(row["details"])),
