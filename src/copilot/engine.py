@@ -13,11 +13,15 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from copilot.release.description import ReleaseDescription
+from copilot.release.description import ReleaseDescription, Schedule
 from copilot.release.execution import ActionStatus, ExecutionStatus, RetryMode, StageStatus
 from copilot.release.plan import Plan
 
 DeploymentStatus = Literal["InProgress", "Succeeded", "Failed"]
+ReleaseStatus = Literal["Pending", "Deploying", "Current", "Superseded", "Failed"]
+ReleaseTrigger = Literal["pipeline", "deploy", "rollback"]
+JobTrigger = Literal["schedule", "manual"]
+JobRunStatus = Literal["Running", "Succeeded", "Failed", "TimedOut", "Missed"]
 
 
 class Value(BaseModel):
@@ -54,7 +58,13 @@ class Workload(Value):
 
 
 class Task(Value):
-    """One running copy of a release. ``status``: Starting, Healthy, Unhealthy, Stopping or Dead."""
+    """One running copy of a release, or one that is gone.
+
+    Attributes:
+        status: Starting, Healthy, Unhealthy, Stopping, Dead (it starts again) or Ended (it is gone for good).
+        started_at: When it started, or was last started again.
+        last_exit: Why it last ended, such as ``exit 1``; at ``last_exit_at``. None if it never did.
+    """
 
     id: str
     release: int
@@ -64,10 +74,66 @@ class Task(Value):
     started_at: float
     restarts: int
     last_exit: str | None = None
+    last_exit_at: float | None = None
+
+
+class TaskLog(Value):
+    """Part of what a task printed. ``cursor``: where to read on. ``finished``: nothing will be added.
+
+    ``skipped``: whether lines before it were left out because only the last ones were asked for.
+    """
+
+    text: str
+    cursor: str
+    finished: bool
+    skipped: bool = False
+
+
+class TaskCommand(Value):
+    """How to run a command inside a task, on the machine of the engine.
+
+    ``variables``: to set on top of the caller's own; secrets are among them. ``folder``: where to run it; None: anywhere.
+    """
+
+    argv: tuple[str, ...]
+    variables: Mapping[str, str]
+    folder: str | None
+
+
+class Release(Value):
+    """A release of a service in one environment: a record that never changes, but for its status.
+
+    Attributes:
+        number: Counts over all services of the engine.
+        trigger: What asked for it.
+        execution: Number of the pipeline's execution that deployed it, if one did.
+        restores: Number of the release that a rollback brought back with it.
+        paused_at: Since when its tasks are stopped on purpose.
+        settings: All that it was deployed with.
+    """
+
+    number: int
+    status: ReleaseStatus
+    image: str
+    revision: str
+    trigger: ReleaseTrigger
+    execution: int | None
+    restores: int | None
+    created_at: float
+    deployed_at: float | None
+    paused_at: float | None
+    settings: ReleaseDescription
 
 
 class ServiceState(Value):
-    """A service in one environment: its current release and its tasks. ``release`` is None if it was never deployed there."""
+    """A service in one environment: its current release and its tasks. ``release`` is None if it was never deployed there.
+
+    Attributes:
+        execution: Number of the pipeline's execution that deployed it, if one did.
+        paused_at: Since when its tasks are stopped on purpose.
+        settings: All that the current release was deployed with.
+        problem: Why what is said of its tasks may be out of date: what runs them does not answer.
+    """
 
     environment: str
     url: str | None
@@ -77,6 +143,10 @@ class ServiceState(Value):
     desired_count: int
     deployed_at: float | None
     tasks: tuple[Task, ...] = ()
+    execution: int | None = None
+    paused_at: float | None = None
+    settings: ReleaseDescription | None = None
+    problem: str | None = None
 
 
 class ServiceDetail(Value):
@@ -99,6 +169,71 @@ class Deployment(Value):
     error: str | None = None
     details: tuple[str, ...] = ()
     url: str | None = None
+
+
+class JobAttempt(Value):
+    """One try of a run. ``reason``: how its task ended. ``started_at`` is None until the task was started."""
+
+    number: int
+    task: str
+    started_at: float | None
+    ended_at: float | None
+    reason: str | None
+
+
+class JobRun(Value):
+    """A run of a job's release; or, with status Missed, the note that one did not take place.
+
+    Attributes:
+        due_at: When the schedule wanted it; None if a person did.
+        retry_at: While it waits for its next attempt: when that begins.
+        skipped: How many due times passed while it ran.
+        reason: How its last attempt ended, or why it did not take place.
+    """
+
+    id: int
+    app: str
+    environment: str
+    workload: str
+    release: int
+    trigger: JobTrigger
+    status: JobRunStatus
+    due_at: float | None
+    started_at: float
+    ended_at: float | None
+    retry_at: float | None
+    skipped: int
+    reason: str | None
+    attempts: tuple[JobAttempt, ...] = ()
+
+
+class JobState(Value):
+    """A job in one environment. What is None is so because it was never deployed there, or is never due."""
+
+    environment: str
+    release: int | None
+    image: str | None
+    revision: str | None
+    deployed_at: float | None
+    schedule: Schedule | None
+    next_run_at: float | None
+    last_run: JobRun | None
+
+
+class Job(Value):
+    """A job in all environments of its application."""
+
+    app: str
+    name: str
+    environments: tuple[JobState, ...]
+
+
+class JobLog(Value):
+    """Part of what an attempt printed. ``cursor``: where to read on. ``finished``: nothing will be added."""
+
+    text: str
+    cursor: str
+    finished: bool
 
 
 class PipelineDefinition(Value):
@@ -305,6 +440,38 @@ class Engine(Protocol):
         """Raises NotFoundError."""
         ...
 
+    def releases(self, app: str, environment: str, workload: str, limit: int = 20) -> list[Release]:
+        """Of one service in one environment, newest first."""
+        ...
+
+    def tasks(self, app: str, environment: str, workload: str, release: int | None = None) -> list[Task]:
+        """Of all its releases or of one, by the time they started; with the last ones that are gone."""
+        ...
+
+    def task_log(
+        self, app: str, environment: str, workload: str, task: str, cursor: str = "", last: int | None = None
+    ) -> TaskLog:
+        """What a task printed after a cursor (empty: from the beginning), also one that is gone; or only its last lines."""
+        ...
+
+    def task_command(
+        self, app: str, environment: str, workload: str, task: str, argv: tuple[str, ...], interactive: bool
+    ) -> TaskCommand:
+        """How to run a command inside a task. Raises NotFoundError if the task does not run."""
+        ...
+
+    def pause_service(self, app: str, environment: str, workload: str) -> None:
+        """Stop its tasks and keep its release. Nothing to do if it is paused. Raises ConflictError during a deployment."""
+        ...
+
+    def resume_service(self, app: str, environment: str, workload: str) -> Deployment:
+        """Begin to start the tasks of a paused service again. Raises ConflictError if it is not paused."""
+        ...
+
+    def redeploy(self, app: str, environment: str, workload: str, release: int) -> Deployment:
+        """Begin to deploy an earlier release again, as a new one. Raises ConflictError if that one never served."""
+        ...
+
     def put_secret(self, name: str, value: str, overwrite: bool = False) -> None:
         """Keep a secret. Raises ConflictError if it exists and overwrite is false."""
         ...
@@ -327,6 +494,26 @@ class Engine(Protocol):
 
     def deployment_log(self, id: str, offset: int = 0) -> LogChunk:  # noqa: A002 - what it is
         """What the deployment printed from a byte offset."""
+        ...
+
+    def jobs(self, app: str) -> list[Job]:
+        """By name. Raises NotFoundError for the application."""
+        ...
+
+    def start_job(self, app: str, name: str, environment: str) -> JobRun:
+        """Run a job now. Raises ConflictError while it runs, NotFoundError if it was never deployed there."""
+        ...
+
+    def job_runs(self, app: str, name: str, environment: str, limit: int = 20) -> list[JobRun]:
+        """Those that are kept, newest first. Raises NotFoundError."""
+        ...
+
+    def job_run(self, id: int) -> JobRun:  # noqa: A002 - what it is
+        """Raises NotFoundError."""
+        ...
+
+    def job_log(self, id: int, attempt: int, cursor: str = "") -> JobLog:  # noqa: A002 - what it is
+        """What an attempt of a run printed after a cursor (empty: from the beginning). Raises NotFoundError."""
         ...
 
     def put_pipeline(self, definition: PipelineDefinition) -> PipelineChange:

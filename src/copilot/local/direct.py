@@ -15,7 +15,7 @@ from copilot.local.home import Home
 from copilot.local.logs import read_log
 from copilot.local.printer import Printer
 from copilot.local.store import Store
-from copilot.local.store.releases import DeploymentRecord
+from copilot.local.store.releases import DeploymentRecord, ReleaseRecord
 from copilot.release.description import ReleaseDescription
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,18 @@ class DirectDeployments:
 
     def start(self, description: ReleaseDescription) -> Deployment:
         """Begin one; the answer is in progress."""
-        record = self._store.releases.add_deployment(uuid.uuid4().hex[:12], description)
+        return self._start(description, "deploy", None)
+
+    def roll_back(self, release: ReleaseRecord) -> Deployment:
+        """Begin to deploy an earlier release again, as a new one."""
+        return self._start(release.description, "rollback", release.id)
+
+    def resume_service(self, release: ReleaseRecord) -> Deployment:
+        """Begin to start the tasks of a paused release again."""
+        return self._start(release.description, "resume", release.id)
+
+    def _start(self, description: ReleaseDescription, kind: str, release: int | None) -> Deployment:
+        record = self._store.releases.add_deployment(uuid.uuid4().hex[:12], description, kind, release)
         self._in_background(record)
         return views.deployment(record, None)
 
@@ -73,9 +84,11 @@ class DirectDeployments:
     def _run(self, record: DeploymentRecord, cancelled: threading.Event) -> None:
         releases = self._store.releases
         try:
-            release = releases.ensure(record.description, f"deploy:{record.id}")
             with Printer(self._log(record.id)) as out:
-                self._deployer.deploy(release, out, cancelled)
+                if record.kind == "resume" and record.release is not None:
+                    self._deployer.resume(releases.get(record.release), out, cancelled)
+                else:
+                    self._deployer.deploy(releases.ensure(record.description, _origin(record)), out, cancelled)
         except CopilotError as error:
             details = (*error.details, error.hint) if error.hint else error.details
             releases.finish_deployment(record.id, error.message, details)
@@ -88,3 +101,7 @@ class DirectDeployments:
             releases.finish_deployment(record.id)
         finally:
             self._running.pop(record.id, None)
+
+
+def _origin(record: DeploymentRecord) -> str:
+    return f"rollback:{record.release}:{record.id}" if record.kind == "rollback" else f"deploy:{record.id}"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from copilot.engine import (
     Application,
-    Deployment,
     Environment,
     ExecutionDetail,
     ExecutionSummary,
@@ -16,8 +15,6 @@ from copilot.engine import (
     PipelineDetail,
     PipelineSummary,
     Promotion,
-    ServiceDetail,
-    Workload,
 )
 from copilot.errors import ConflictError, CopilotError, NotFoundError, UnsupportedError
 from copilot.local import ports, views
@@ -34,13 +31,13 @@ from copilot.local.promotions import Promotions
 from copilot.local.runtime import Runtime
 from copilot.local.scheduler import Scheduler, Worker
 from copilot.local.secrets import SecretStore, open_secrets
+from copilot.local.services import ServiceOperations
 from copilot.local.store import Store
 from copilot.local.supervisor import Supervisor
 from copilot.local.triggers import Triggers
 from copilot.local.workers.build import BuildWorker
 from copilot.local.workers.deploy import DeployWorker
 from copilot.local.workers.source import Sources, SourceWorker
-from copilot.release.description import ReleaseDescription
 from copilot.release.execution import RetryMode
 
 FRONT_DOOR_PORTS = range(8080, 65536)
@@ -50,7 +47,7 @@ RUNTIMES = ("host",)
 """Runtimes of this release; the first is chosen when `env init` is not told."""
 
 
-class LocalService:
+class LocalService(ServiceOperations):
     """The engine's operations, on top of the store, the scheduler and the runtime.
 
     Args:
@@ -79,7 +76,7 @@ class LocalService:
         }
         self._scheduler = Scheduler(store, home, workers)
         self._triggers = Triggers(home, store, self._scheduler, self._sources)
-        self._direct = DirectDeployments(home, store, self._deployer)
+        super().__init__(store, self._runtimes, self._deployer, DirectDeployments(home, store, self._deployer))
         self._promotions = Promotions(store, artifacts, self._sources)
 
     @classmethod
@@ -174,42 +171,6 @@ class LocalService:
         if not self._store.catalog.all_environments():
             self._front_door.stop()
 
-    # -- workloads ---------------------------------------------------------------------------------------------
-
-    def register_workload(self, app: str, name: str, type: str) -> Workload:  # noqa: A002 - the protocol's name
-        """See `Engine`."""
-        return self._store.catalog.register_workload(app, name, type)
-
-    def workloads(self, app: str) -> list[Workload]:
-        """See `Engine`."""
-        return self._store.catalog.workloads(app)
-
-    def delete_workload(self, app: str, name: str, environment: str | None = None) -> None:
-        """See `Engine`."""
-        self._store.catalog.workload(app, name)
-        environments = self._store.catalog.environments(app)
-        if environment is not None:
-            environments = [self._store.catalog.environment(app, environment)]
-        for each in environments:
-            self._direct.cancel(app, environment=each.name, workload=name)
-            self._deployer.remove(app, each.name, name)
-        if environment is None:
-            self._store.catalog.delete_workload(app, name)
-
-    def service(self, app: str, name: str) -> ServiceDetail:
-        """See `Engine`."""
-        workload = self._store.catalog.workload(app, name)
-        states = [
-            views.service_state(
-                environment,
-                self._store.releases.current(app, environment.name, name),
-                self._store.releases.tasks_of_service(app, environment.name, name),
-                self._runtimes[environment.runtime],
-            )
-            for environment in self._store.catalog.environments(app)
-        ]
-        return ServiceDetail(app=app, name=name, type=workload.type, environments=tuple(states))
-
     # -- secrets -----------------------------------------------------------------------------------------------
 
     def put_secret(self, name: str, value: str, overwrite: bool = False) -> None:
@@ -227,22 +188,6 @@ class LocalService:
         if self._secrets.get(name) is None:
             raise NotFoundError(f"secret `{name}` does not exist", hint="See `copilot secret ls`")
         self._secrets.delete(name)
-
-    # -- direct deployments ------------------------------------------------------------------------------------
-
-    def start_deployment(self, description: ReleaseDescription) -> Deployment:
-        """See `Engine`."""
-        self._store.catalog.environment(description.application, description.environment)
-        self._store.catalog.register_workload(description.application, description.workload, description.type)
-        return self._direct.start(description)
-
-    def deployment(self, id: str) -> Deployment:  # noqa: A002 - the protocol's name
-        """See `Engine`."""
-        return self._direct.get(id)
-
-    def deployment_log(self, id: str, offset: int = 0) -> LogChunk:  # noqa: A002 - the protocol's name
-        """See `Engine`."""
-        return self._direct.log(id, offset)
 
     # -- pipelines ---------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from copilot.engine import (
     ActionState,
@@ -12,14 +12,17 @@ from copilot.engine import (
     ExecutionSummary,
     PipelineDetail,
     PipelineSummary,
+    Release,
+    ReleaseTrigger,
     ServiceState,
     StageState,
     Task,
 )
+from copilot.errors import CopilotError, UnsupportedError
 from copilot.local.runtime import Runtime
 from copilot.local.store.catalog import PipelineRecord
 from copilot.local.store.executions import ExecutionRecord
-from copilot.local.store.releases import DeploymentRecord, ReleaseRecord, TaskRecord
+from copilot.local.store.releases import DeploymentRecord, EndedTask, ReleaseRecord, TaskRecord
 from copilot.release.plan import Action, Stage
 
 REGION = "local"
@@ -115,36 +118,84 @@ def pipeline_detail(record: PipelineRecord, disabled: Mapping[str, str]) -> Pipe
 
 
 def service_state(
-    environment: Environment, release: ReleaseRecord | None, tasks: list[TaskRecord], runtime: Runtime
+    environment: Environment, release: ReleaseRecord | None, tasks: Sequence[TaskRecord], runtime: Runtime | None
 ) -> ServiceState:
-    """A service in one environment."""
+    """A service in one environment. ``runtime``: the environment's; None if this engine does not have it."""
     if release is None:
         return ServiceState(
             environment=environment.name, url=None, release=None, image=None, revision=None, desired_count=0, deployed_at=None
         )
     description = release.description
+    problem = None
+    try:
+        if runtime is None:
+            raise UnsupportedError(f"runtime `{environment.runtime}` is not available here")
+        pids = {task.id: runtime.pid(task.id) for task in tasks}
+    except CopilotError as error:
+        pids, problem = {}, error.message
     return ServiceState(
         environment=environment.name,
         url=environment.url + description.routing.path if description.routing else None,
         release=release.id,
         image=description.image,
         revision=description.revision,
-        desired_count=description.count,
+        desired_count=0 if release.paused_at is not None else description.count,
         deployed_at=release.deployed_at,
-        tasks=tuple(_task(task, runtime) for task in tasks),
+        tasks=tuple(running_task(task, pids.get(task.id)) for task in tasks),
+        execution=release.execution,
+        paused_at=release.paused_at,
+        settings=description,
+        problem=problem,
     )
 
 
-def _task(task: TaskRecord, runtime: Runtime) -> Task:
+def running_task(task: TaskRecord, pid: int | None) -> Task:
+    """A task that is there."""
     return Task(
         id=task.id,
         release=task.release,
         status=task.status,
         port=task.port,
-        pid=runtime.pid(task.id),
+        pid=pid,
         started_at=task.started_at,
         restarts=task.restarts,
         last_exit=task.last_exit,
+        last_exit_at=task.last_exit_at,
+    )
+
+
+def ended_task(task: EndedTask) -> Task:
+    """A task that is gone."""
+    return Task(
+        id=task.id,
+        release=task.release,
+        status="Ended",
+        port=None,
+        pid=None,
+        started_at=task.started_at,
+        restarts=task.restarts,
+        last_exit=task.reason,
+        last_exit_at=task.ended_at,
+    )
+
+
+def release(record: ReleaseRecord) -> Release:
+    """A release. Its origin says what asked for it: ``attempt:<id>``, ``deploy:<id>`` or ``rollback:<release>:<id>``."""
+    kind, _, of = record.origin.partition(":")
+    triggers: dict[str, ReleaseTrigger] = {"attempt": "pipeline", "rollback": "rollback"}
+    trigger = triggers.get(kind, "deploy")
+    return Release(
+        number=record.id,
+        status=record.status,  # type: ignore[arg-type] # the database's text; pydantic checks it
+        image=record.description.image,
+        revision=record.description.revision,
+        trigger=trigger,
+        execution=record.execution,
+        restores=int(of.partition(":")[0]) if trigger == "rollback" else None,
+        created_at=record.created_at,
+        deployed_at=record.deployed_at,
+        paused_at=record.paused_at if record.status == "Current" else None,
+        settings=record.description,
     )
 
 
