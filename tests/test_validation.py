@@ -163,9 +163,18 @@ def test_a_workload_is_called_like_its_folder(workspace: Workspace) -> None:
 
 
 def test_only_workloads_that_are_deployed_matter(workspace: Workspace) -> None:
-    change(workspace, "jobs/manifest.yml", "name: jobs\ntype: Scheduled Job\n")
+    change(workspace, "jobs/manifest.yml", "name: jobs\ntype: Static Site\n")
     only_api = PIPELINE.replace("  - name: test\n", "  - name: test\n    deployments: {api: }\n")
     change(workspace, "pipeline.yml", only_api)
     check_pipeline(workspace, workspace.pipeline(), None)
     change(workspace, "pipeline.yml", PIPELINE)
-    assert problems(workspace) == ["copilot/jobs/manifest.yml:2:7 the type `Scheduled Job` is not supported yet"]
+    assert problems(workspace) == ["copilot/jobs/manifest.yml:2:7 the type `Static Site` is not supported yet"]
+
+
+def test_a_job_is_deployed_like_a_service(workspace: Workspace) -> None:
+    job = "name: report\ntype: Scheduled Job\nimage: {build: Dockerfile}\non: {schedule: '%s'}\n"
+    change(workspace, "report/manifest.yml", job % "@daily")
+    _, plan = check_pipeline(workspace, workspace.pipeline(), ("test", "prod"))
+    assert "CreateOrUpdate-report-test" in [action.name for stage in plan.stages for action in stage.actions]
+    change(workspace, "report/manifest.yml", job % "@dayly")
+    assert problems(workspace) == ["copilot/report/manifest.yml:4:16 `on.schedule` is no schedule that is known"]

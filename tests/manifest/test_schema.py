@@ -67,7 +67,7 @@ def test_an_override_is_the_workload_with_nothing_required() -> None:
 
 
 def test_a_text_may_stand_for_a_mapping() -> None:
-    build = schema("Backend Service")["$defs"]["Image"]["properties"]["build"]
+    build = schema("Backend Service")["$defs"]["ServiceImage"]["properties"]["build"]
     assert build["anyOf"] == [{"type": "string"}, {"$ref": "#/$defs/ImageBuild"}]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from copilot.errors import Diagnostic, ManifestError
 from copilot.manifest.loader import SourceText
 from copilot.manifest.overrides import merged
-from copilot.manifest.workload import BackendService, LoadBalancedWebService, load_workload, parse_workload
+from copilot.manifest.workload import BackendService, LoadBalancedWebService, ScheduledJob, load_workload, parse_workload
 
 WEB = """\
 name: web
@@ -59,6 +59,25 @@ BACKEND = """\
 name: api
 type: Backend Service
 image: {build: api/Dockerfile}
+"""
+JOB = """\
+name: report
+type: Scheduled Job
+image: {build: report/Dockerfile}
+on:
+  schedule: "@daily"
+retries: 3
+timeout: 1h
+cpu: 512
+memory: 1024
+entrypoint: [/bin/sh]
+command: report -v
+variables: {A: b}
+secrets: {TOKEN: t}
+environments:
+  prod:
+    on: {schedule: rate(5 minutes)}
+    retries: 0
 """
 
 
@@ -214,9 +233,9 @@ class TestPlaceholders:
          "`type` is unknown: `load-balanced web service`",
          "did you mean `Load Balanced Web Service`?"),
         ("type: Load Balanced Web Service\n", "", "1:1+4", "`type` is missing",
-         "it is `Load Balanced Web Service` or `Backend Service`"),
-        ("type: Load Balanced Web Service", "type: Scheduled Job", "2:7+13", "the type `Scheduled Job` is not supported yet",
-         "it is `Load Balanced Web Service` or `Backend Service`"),
+         "it is `Load Balanced Web Service`, `Backend Service` or `Scheduled Job`"),
+        ("type: Load Balanced Web Service", "type: Static Site", "2:7+11", "the type `Static Site` is not supported yet",
+         "it is `Load Balanced Web Service`, `Backend Service` or `Scheduled Job`"),
         ("name: web", "name: Web", "1:7+3", "`name` must begin with a lowercase letter, not `W`",
          "use lowercase letters, digits and single hyphens, such as `my-shop`"),
         ("  port: 8080\n", "", "3:1+5", "`port` is missing in `image`", None),
@@ -304,7 +323,7 @@ def test_an_image_is_built_or_found() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["Request-Driven Web Service", "Worker Service", "Static Site", "Scheduled Job"])
+@pytest.mark.parametrize("kind", ["Request-Driven Web Service", "Worker Service", "Static Site"])
 def test_other_kinds_are_refused_by_name(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "manifest.yml"
     path.write_text(f"name: x\ntype: {kind}\nschedule: daily\n")
@@ -317,6 +336,47 @@ def test_other_kinds_are_refused_by_name(tmp_path: Path, kind: str) -> None:
 def test_no_kind_at_all(text: str) -> None:
     found = {d.message.split(" ")[0] for d in problems(text)}
     assert found == {"`type`", "`image`"}
+
+
+class TestScheduledJob:
+    def test_every_key(self) -> None:
+        job = parsed(JOB)
+        assert isinstance(job, ScheduledJob)
+        assert (job.name, job.on.schedule, job.retries, job.timeout) == ("report", "@daily", 3, 3600.0)
+        assert (job.cpu, job.memory, job.command, job.variables) == (512, 1024, ("report", "-v"), {"A": "b"})
+        assert (job.entrypoint, job.secrets) == (("/bin/sh",), {"TOKEN": "t"})
+
+    def test_only_what_is_needed(self) -> None:
+        job = parsed("name: r\ntype: Scheduled Job\nimage: {location: busybox}\non: {schedule: none}\n")
+        assert (job.on.schedule, job.retries, job.timeout, job.cpu, job.memory) == ("none", 0, None, 256, 512)
+
+    def test_overrides(self) -> None:
+        prod = parsed(JOB).resolved("prod")
+        assert (prod.on.schedule, prod.retries, prod.timeout) == ("rate(5 minutes)", 0, 3600.0)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "position", "message", "hint"),
+        [
+            ('  schedule: "@daily"', "  schedule: 61 * * * *", "5:13+10", "`on.schedule` cannot have `61` for the minute",
+             "it takes 0-59"),
+            ('  schedule: "@daily"', '  schedule: "@dayly"', "5:13+8", "`on.schedule` is no schedule that is known",
+             "did you mean `@daily`?"),
+            ('on:\n  schedule: "@daily"\n', "", "1:1+4", "`on` is missing", "such as `on: {schedule: '@daily'}`"),
+            ('on:\n  schedule: "@daily"\n', "on: {}\n", "4:1+2", "`schedule` is missing in `on`", "such as `schedule: '@daily'`"),
+            ("retries: 3", "retries: -1", "6:10+2", "`retries` must be at least 0, not -1", None),
+            ("timeout: 1h", "timeout: 0s", "7:10+2", "`timeout` must be at least 1 seconds, not `0s`", None),
+            ("retries: 3", "http: {path: /}", "6:1+4", "unknown key `http`", None),
+            ("retries: 3", "count: 2", "6:1+5", "`count` is not supported yet", None),
+            ("{build: report/Dockerfile}", "{build: x, port: 80}", "3:19+4", "unknown key `port` in `image`", None),
+            ("rate(5 minutes)", "rate(1 minutes)", "16:20+15",
+             "`environments.prod.on.schedule` must have the unit in the singular with 1 only, as EventBridge has it",
+             "write `rate(1 minute)`"),
+        ],
+    )  # fmt: skip
+    def test_mistakes(self, old: str, new: str, position: str, message: str, hint: str | None) -> None:
+        assert JOB.count(old) == 1
+        (d,) = problems(JOB.replace(old, new))
+        assert (f"{d.line}:{d.column}+{d.length}", d.message, d.hint) == (position, message, hint)
 
 
 @given(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.integers(0, 999))

@@ -7,7 +7,7 @@ import pytest
 from copilot.manifest.loader import SourceText
 from copilot.manifest.workload import Workload, parse_workload
 from copilot.release.describe import describe
-from copilot.release.description import HealthCheck, ReleaseDescription, Routing
+from copilot.release.description import HealthCheck, ReleaseDescription, Routing, Schedule
 
 DIGEST = "sha256:" + "a" * 64
 WEB = """\
@@ -59,6 +59,14 @@ def test_its_overrides() -> None:
 def test_a_backend_service() -> None:
     api = described(BACKEND, "test")
     assert (api.type, api.port, api.routing, api.secrets) == ("Backend Service", None, None, {"TOKEN": "shop-token"})
+
+
+def test_a_job() -> None:
+    text = "name: r\ntype: Scheduled Job\nimage: {build: Dockerfile}\non: {schedule: '@daily'}\nretries: 2\ntimeout: 1m\n"
+    report = described(text + "environments: {prod: {on: {schedule: none}}}\n", "test")
+    assert (report.type, report.port, report.routing, report.count) == ("Scheduled Job", None, None, 1)
+    assert report.schedule == Schedule("@daily", 2, 60.0)
+    assert described(text + "environments: {prod: {on: {schedule: none}}}\n", "prod").schedule == Schedule("none", 2, 60.0)
 
 
 def test_defaults_are_the_descriptions_own() -> None:

@@ -88,14 +88,22 @@ def _arguments(value: Any) -> Any:
         raise bad_value(f"cannot be split into arguments: {str(error).lower()}") from None
 
 
-def _duration(value: Any) -> float:
-    _refuse_nothing(value)
-    match = _DURATION.fullmatch(value) if isinstance(value, str) and value else None
+def parse_duration(text: str) -> float | None:
+    """The seconds of a length of time as Go writes it, such as ``1m30s``; None if it is something else."""
+    match = _DURATION.fullmatch(text) if text else None
     if match is None:
-        number = isinstance(plain(value), int) and not isinstance(plain(value), bool)
-        raise bad_value("must be a duration, such as `10s` or `1m30s`", f"did you mean `{value}s`?" if number else None)
+        return None
     seconds = sum(float(number) * _SECONDS[unit] for unit, number in match.groupdict(default="0").items())
     return round(seconds, 3)
+
+
+def _duration(value: Any) -> float:
+    _refuse_nothing(value)
+    seconds = parse_duration(value) if isinstance(value, str) else None
+    if seconds is None:
+        number = isinstance(plain(value), int) and not isinstance(plain(value), bool)
+        raise bad_value("must be a duration, such as `10s` or `1m30s`", f"did you mean `{value}s`?" if number else None)
+    return seconds
 
 
 def _variable_name(value: str) -> str:

@@ -9,13 +9,14 @@ from copilot.errors import NotFoundError
 from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.pipeline import PipelineManifest
 from copilot.manifest.section import Section
-from copilot.manifest.workload import BackendService, LoadBalancedWebService
+from copilot.manifest.workload import BackendService, LoadBalancedWebService, ScheduledJob
 from copilot.manifest.workspace_file import WorkspaceFile
 
 MODELS: Mapping[str, type[Section]] = {
     "pipeline": PipelineManifest,
     "Load Balanced Web Service": LoadBalancedWebService,
     "Backend Service": BackendService,
+    "Scheduled Job": ScheduledJob,
     "buildspec": Buildspec,
     "workspace": WorkspaceFile,
 }

@@ -15,14 +15,15 @@ from copilot.manifest.faults import Fault, bad_value, suggestion
 from copilot.manifest.loader import Document, SourceText, read, span_of, tree_of, validate
 from copilot.manifest.overrides import Overridable
 from copilot.manifest.scalars import AnyText, Arguments, Duration, FilePath, Name, OrText, Text, VariableName, Whole, Word
+from copilot.manifest.schedule import ScheduleError, parse_schedule
 from copilot.manifest.section import Section
 from copilot.manifest.values import plain, shown
 
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 Threshold = Annotated[Whole, Field(ge=1, le=10)]
-KINDS = ("Load Balanced Web Service", "Backend Service")
-NOT_YET = ("Request-Driven Web Service", "Worker Service", "Static Site", "Scheduled Job")
-_KINDS_HINT = "it is `Load Balanced Web Service` or `Backend Service`"
+KINDS = ("Load Balanced Web Service", "Backend Service", "Scheduled Job")
+NOT_YET = ("Request-Driven Web Service", "Worker Service", "Static Site")
+_KINDS_HINT = "it is `Load Balanced Web Service`, `Backend Service` or `Scheduled Job`"
 _AUTOSCALING = {"range", "cooldown", "cpu_percentage", "memory_percentage", "requests", "response_time", "queue_delay", "spot"}
 _ROUTE = re.compile(r"[A-Za-z0-9_\-.$/~\"'@:+&{}]*")
 _SUCCESS_CODES = re.compile(r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*")
@@ -83,6 +84,14 @@ def _route(value: str) -> str:
     return value
 
 
+def _schedule(value: str) -> str:
+    try:
+        parse_schedule(value)
+    except ScheduleError as error:
+        raise bad_value(error.text, error.hint) from None
+    return value
+
+
 def _check_path(value: str) -> str:
     if not value.startswith("/") or not value.isprintable() or " " in value:
         raise bad_value("must be a path that begins with `/` and has no spaces", "such as `/health`")
@@ -101,7 +110,7 @@ class ImageBuild(Section):
 
 
 class Image(Section):
-    """The container image of a workload."""
+    """The container image of a workload that nothing connects to."""
 
     unsupported = frozenset({"credentials", "labels", "depends_on", "healthcheck"})
 
@@ -109,7 +118,6 @@ class Image(Section):
         None, description="Path of the Dockerfile, or more about the build. Paths are relative to the repository's root."
     )
     location: Word | None = Field(None, description="An existing image to use instead of building one.")
-    port: Port | None = Field(None, description="The port the service listens on.")
 
     @classmethod
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
@@ -121,7 +129,13 @@ class Image(Section):
             yield Fault(("build",), "missing", hint="such as `build: Dockerfile`, or `location` for an existing image", at="key")
 
 
-class PublicImage(Image):
+class ServiceImage(Image):
+    """The image of a service that others may connect to."""
+
+    port: Port | None = Field(None, description="The port the service listens on.")
+
+
+class PublicImage(ServiceImage):
     """The image of a service that the load balancer connects to."""
 
     port: Port = Field(description="The port the service listens on.")
@@ -175,7 +189,7 @@ class Http(Section):
 
 
 class Workload(Overridable):
-    """What every kind of service has."""
+    """What every kind of workload has."""
 
     unsupported = frozenset(
         {
@@ -203,7 +217,6 @@ class Workload(Overridable):
     name: Name = Field(description="Name of the workload.")
     type: str
     image: Image = Field(description="The container image.")
-    count: Annotated[Whole, Field(ge=0), BeforeValidator(_count)] = Field(1, description="How many tasks run.")
     cpu: Annotated[Whole, Field(gt=0)] = Field(256, description="CPU units of a task; 1024 is one vCPU.")
     memory: Annotated[Whole, Field(gt=0)] = Field(512, description="Memory of a task, in MiB.")
     entrypoint: Arguments | None = Field(None, description="Replaces the image's entrypoint.")
@@ -216,7 +229,14 @@ class Workload(Overridable):
     )
 
 
-class LoadBalancedWebService(Workload):
+class Service(Workload):
+    """What every kind of service has."""
+
+    image: ServiceImage = Field(description="The container image.")
+    count: Annotated[Whole, Field(ge=0), BeforeValidator(_count)] = Field(1, description="How many tasks run.")
+
+
+class LoadBalancedWebService(Service):
     """A service that the environment's load balancer sends requests to."""
 
     type: Annotated[Literal["Load Balanced Web Service"], BeforeValidator(_kind)] = Field(description="The kind of workload.")
@@ -224,7 +244,7 @@ class LoadBalancedWebService(Workload):
     http: Http = Field(description="How requests reach the service.")
 
 
-class BackendService(Workload):
+class BackendService(Service):
     """A service that only other services of the environment can reach."""
 
     unsupported = Workload.unsupported | {"http"}
@@ -232,10 +252,36 @@ class BackendService(Workload):
     type: Annotated[Literal["Backend Service"], BeforeValidator(_kind)] = Field(description="The kind of workload.")
 
 
-WorkloadManifest = LoadBalancedWebService | BackendService
+class Trigger(Section):
+    """What starts a job."""
+
+    hints: ClassVar[Mapping[str, str]] = {"schedule": "such as `schedule: '@daily'`"}
+
+    schedule: Annotated[Text, AfterValidator(_schedule)] = Field(
+        description="When it runs, in UTC: `@daily`, `@every 5m`, a cron expression of five fields, `rate(5 minutes)`, "
+        "`cron(0 9 ? * MON-FRI *)`, or `none`."
+    )
 
 
-def load_workload(path: Path, *, shown_as: str | None = None) -> Document[LoadBalancedWebService] | Document[BackendService]:
+class ScheduledJob(Workload):
+    """A task that runs to its end, again and again."""
+
+    unsupported = Workload.unsupported | {"count"}
+    hints: ClassVar[Mapping[str, str]] = {**Workload.hints, "on": "such as `on: {schedule: '@daily'}`"}
+
+    type: Annotated[Literal["Scheduled Job"], BeforeValidator(_kind)] = Field(description="The kind of workload.")
+    on: Trigger = Field(description="What starts it.")
+    retries: Annotated[Whole, Field(ge=0, le=100)] = Field(0, description="How often a run that failed is tried again.")
+    timeout: Annotated[Duration, Field(ge=1)] | None = Field(
+        None, description="How long a run may take before it is ended and counts as failed."
+    )
+
+
+WorkloadManifest = LoadBalancedWebService | BackendService | ScheduledJob
+WorkloadDocument = Document[LoadBalancedWebService] | Document[BackendService] | Document[ScheduledJob]
+
+
+def load_workload(path: Path, *, shown_as: str | None = None) -> WorkloadDocument:
     """Read and check the manifest of a workload of any kind.
 
     Raises:
@@ -244,7 +290,7 @@ def load_workload(path: Path, *, shown_as: str | None = None) -> Document[LoadBa
     return parse_workload(read(path, shown_as))
 
 
-def parse_workload(source: SourceText) -> Document[LoadBalancedWebService] | Document[BackendService]:
+def parse_workload(source: SourceText) -> WorkloadDocument:
     """As `load_workload`, for text that was read already."""
     tree = tree_of(source)
     kind = tree.root.data.get("type")
@@ -252,6 +298,8 @@ def parse_workload(source: SourceText) -> Document[LoadBalancedWebService] | Doc
         at = span_of(tree.root, source.text, ("type",), "value")
         raise ManifestError([source.diagnostic(at, f"the type `{kind}` is not supported yet", _KINDS_HINT)])
     meant = kind if kind in KINDS else suggestion(str(kind), KINDS)
+    if meant == "Scheduled Job" or (meant is None and "on" in tree.root.data):
+        return validate(source, tree, ScheduledJob)
     if meant == "Backend Service" or (meant is None and "http" not in tree.root.data):
         return validate(source, tree, BackendService)
     return validate(source, tree, LoadBalancedWebService)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from copilot.manifest.workload import Http, LoadBalancedWebService, Workload
-from copilot.release.description import HealthCheck, ReleaseDescription, Routing, WorkloadType
+from copilot.manifest.workload import Http, LoadBalancedWebService, ScheduledJob, Service, Workload
+from copilot.release.description import HealthCheck, ReleaseDescription, Routing, Schedule, WorkloadType
 
 
 def describe(manifest: Workload, *, application: str, environment: str, image: str, revision: str) -> ReleaseDescription:
@@ -26,16 +26,21 @@ def describe(manifest: Workload, *, application: str, environment: str, image: s
         type=cast("WorkloadType", settled.type),
         image=image,
         revision=revision,
-        count=settled.count,
+        count=settled.count if isinstance(settled, Service) else 1,
         cpu=settled.cpu,
         memory=settled.memory,
-        port=settled.image.port,
+        port=settled.image.port if isinstance(settled, Service) else None,
         routing=_routing(settled.http) if isinstance(settled, LoadBalancedWebService) else None,
         variables=settled.variables,
         secrets=settled.secrets,
         entrypoint=settled.entrypoint,
         command=settled.command,
+        schedule=_schedule(settled) if isinstance(settled, ScheduledJob) else None,
     )
+
+
+def _schedule(job: ScheduledJob) -> Schedule:
+    return Schedule(job.on.schedule, job.retries, job.timeout)
 
 
 def _routing(http: Http) -> Routing:
