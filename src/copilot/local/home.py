@@ -10,6 +10,8 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from copilot.errors import EngineUnavailableError
+
 # A Unix socket's path is limited to 108 bytes on Linux and 104 on macOS, the closing NUL included.
 _LONGEST_SOCKET_PATH = 100
 
@@ -27,7 +29,16 @@ class Home:
         return cls(Path(configured).expanduser().absolute() if configured else user_data_path("copilot-pipelines"))
 
     def create(self) -> None:
-        """Make the folder and those inside it."""
+        """Make the folder and those inside it. Raises EngineUnavailableError if that cannot be done."""
+        try:
+            self._create()
+        except OSError as error:
+            raise EngineUnavailableError(
+                f"the engine's folder `{self.root}` cannot be used: {error.strerror}",
+                hint="Set COPILOT_HOME to a folder that you may write",
+            ) from None
+
+    def _create(self) -> None:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (
             self.bin,

@@ -45,9 +45,18 @@ class Database:
         self._depth = 0
         self._connection = sqlite3.connect(path or ":memory:", isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        self._migrate()
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+                self._connection.execute(f"PRAGMA {pragma}")
+            self._migrate()
+        except (sqlite3.DatabaseError, CopilotError) as error:
+            self._connection.close()
+            if isinstance(error, CopilotError):
+                raise
+            raise CopilotError(
+                f"the engine's database `{path}` cannot be used: {error}",
+                hint="Restore it from a backup, or point COPILOT_HOME at another folder",
+            ) from None
 
     def _migrate(self) -> None:
         (version,) = self._connection.execute("PRAGMA user_version").fetchone()
