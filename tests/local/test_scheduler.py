@@ -4,6 +4,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -219,7 +220,7 @@ def test_abandoning_tells_the_worker_and_ignores_what_it_answers(setup: Setup) -
     setup.scheduler.stop("shop", "release", number, abandon=True)
     assert setup.get(number).state.status == "Stopped"
     assert told.wait(10)
-    setup.scheduler.abandon_all("shop", "release")
+    wait_for(lambda: setup.workers.tidied[-1:] == [setup.workers.contexts[-1].attempt])
     assert setup.get(number).attempts["Build", "Build"].status == "Abandoned"
 
 
@@ -295,3 +296,57 @@ def test_a_transaction_that_fails_leaves_memory_as_it_was(setup: Setup) -> None:
     assert setup.get(number).state.run.actions["ApprovePromotionTo-prod"] == "InProgress"
     decide(setup, number)
     assert setup.wait_ended(number).state.status == "Succeeded"
+
+
+def test_what_follows_a_lapsed_approval_starts_at_once(setup: Setup) -> None:
+    approval = ApprovalAction("ApprovePromotionTo-prod", 1, "prod", 60)
+    deploy = DeployAction("CreateOrUpdate-api-prod", 2, "prod", "api", "shop-prod-api", "t", "c")
+    plan = make_plan()
+    plan = replace(plan, stages=(*plan.stages[:-1], Stage("DeployTo-prod", (approval, deploy), "prod", "rollback")))
+    first = setup.begin(plan)
+    setup.wait_approval(first)
+    decide(setup, first)
+    setup.wait_ended(first)
+    second = setup.begin(plan)
+    setup.wait_approval(second)
+    setup.store.executions.start_attempt(setup.get(second).attempts["DeployTo-prod", "ApprovePromotionTo-prod"].id, time.time())
+    assert setup.wait_ended(second).state.status == "Failed"
+    third = setup.wait_ended(second + 1)
+    assert (third.rollback_of, third.state.status) == ("DeployTo-prod", "Succeeded")
+
+
+def test_parallel_executions_are_retried_whatever_others_do(setup: Setup) -> None:
+    plan = replace(make_plan(), mode="parallel")
+    setup.workers.answers["TestCommands"] = lambda context: ActionResult(succeeded=context.execution != 1)
+    first = setup.begin(plan)
+    setup.wait_ended(first)
+    go_on = threading.Event()
+    setup.workers.answers["TestCommands"] = lambda context: ActionResult(succeeded=context.execution == 1 or go_on.wait(10))
+    second = setup.begin(plan)
+    wait_for(lambda: (second, "TestCommands") in setup.workers.ran)
+    setup.scheduler.retry("shop", "release", first, "failed")
+    setup.wait_approval(first)
+    go_on.set()
+    setup.wait_approval(second)
+
+
+def test_a_pipeline_goes_with_all_its_executions_and_what_their_workers_do(setup: Setup) -> None:
+    setup.workers.answers["Build"] = lambda context: ActionResult(succeeded=context.cancelled.wait(10))
+    first = setup.begin()
+    wait_for(lambda: (first, "Build") in setup.workers.ran)
+    setup.begin()
+    with pytest.raises(ConflictError, match=f"execution #{first} of pipeline `release` has not ended"):
+        setup.scheduler.forget("shop", "release")
+    setup.scheduler.forget("shop", "release", abandon=True)
+    assert setup.workers.contexts[-1].cancelled.is_set()
+    assert sorted(setup.workers.tidied) == sorted({c.attempt for c in setup.workers.contexts})
+    assert setup.store.catalog.pipelines("shop") == []
+    with pytest.raises(NotFoundError):
+        setup.begin()
+
+
+def test_the_head_that_was_noticed_is_written_down_with_its_execution(setup: Setup) -> None:
+    setup.scheduler.begin(
+        app="shop", pipeline="release", trigger="push", plan=setup.plan, repository="/r", revision=REVISION, head=REVISION.id
+    )
+    assert setup.store.catalog.pipelines("shop")[0].head == REVISION.id

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -110,9 +110,26 @@ class Scheduler:
         plan: Plan,
         repository: str,
         revision: Revision | None = None,
+        head: str | None = None,
     ) -> ExecutionRecord:
-        """Start an execution. ``revision``: the commit to release (its id is enough); None: the branch's head."""
+        """Start an execution.
+
+        Args:
+            app: The application.
+            pipeline: One of its pipelines.
+            trigger: What started it, in a word.
+            plan: What it does.
+            repository: Where its revision comes from.
+            revision: The commit to release (its id is enough); None: the branch's head.
+            head: Remembered, in the same transaction, as the newest commit that was seen on the branch.
+
+        Raises:
+            NotFoundError: If the pipeline does not exist.
+        """
         with self._transition():
+            self._store.catalog.pipeline(app, pipeline)
+            if head is not None:
+                self._store.catalog.set_head(app, pipeline, head)
             record = self._store.executions.add(
                 app=app, pipeline=pipeline, trigger=trigger, plan=plan, repository=repository, revision=revision
             )
@@ -139,7 +156,8 @@ class Scheduler:
             newest = self._store.executions.newest_in_stage(app, pipeline, stage) or 0
             newest_id = self._store.executions.get(app, pipeline, newest).id if newest else 0
             state = rules.retry(record.state, mode, newest_id)
-            if any(o.state.stage.name == stage and o.state.run.status == "InProgress" for o in self._of((app, pipeline))):
+            inside = [o for o in self._of((app, pipeline)) if o.state.stage.name == stage and o.state.run.status == "InProgress"]
+            if inside and state.plan.mode != "parallel":
                 raise ConflictError(f"another execution is in stage `{stage}`", hint="Wait until it has left the stage")
             live = self._adopt(record)
             self._set_state(live, state, entered_at=time.time())
@@ -186,11 +204,29 @@ class Scheduler:
         with self._transition():
             self._advance((app, pipeline))
 
-    def abandon_all(self, app: str, pipeline: str) -> None:
-        """Stop every execution of a pipeline at once, and wait until its workers have cleaned up after themselves."""
-        for number in self.active(app, pipeline):
-            with suppress(ConflictError):
-                self.stop(app, pipeline, number, abandon=True)
+    def forget(self, app: str, pipeline: str, *, abandon: bool = False) -> None:
+        """Delete a pipeline with its executions.
+
+        Args:
+            app: The application.
+            pipeline: One of its pipelines.
+            abandon: Give up executions that have not ended, and wait until their workers have cleaned up after themselves.
+
+        Raises:
+            ConflictError: If an execution has not ended and is not to be given up.
+        """
+        with self._transition():
+            active = self._of((app, pipeline))
+            if active and not abandon:
+                number = active[0].record.number
+                raise ConflictError(
+                    f"execution #{number} of pipeline `{pipeline}` has not ended",
+                    hint=f"Stop it first with `copilot pipeline stop {number}`",
+                )
+            for live in active:
+                self._effects += [cancelled.set for cancelled in live.cancelled.values()]
+                del self._live[live.record.id]
+            self._store.catalog.delete_pipeline(app, pipeline)
         for thread in [t for t in list(self._threads.values()) if t.name.startswith(f"{app}/{pipeline}/")]:
             thread.join(_ABANDON_SECONDS)
 
@@ -203,11 +239,6 @@ class Scheduler:
                 for name, status in live.state.run.actions.items()
                 if status == "InProgress"
             }
-
-    def active(self, app: str, pipeline: str) -> list[int]:
-        """Numbers of the executions that have not ended, oldest first."""
-        with self._lock:
-            return [live.record.number for live in self._of((app, pipeline))]
 
     # -- inside the lock ---------------------------------------------------------------------------------------
 
@@ -403,20 +434,24 @@ class Scheduler:
 
     def _watch_clock(self) -> None:
         while not self._closing.wait(_CLOCK_SECONDS):
-            now = time.time()
-            with self._lock:
-                for live in list(self._live.values()):
-                    self._expire_approvals(live, now)
+            try:
+                self._expire_approvals(time.time())
+            except Exception:
+                log.exception("the approvals could not be looked at")
 
-    def _expire_approvals(self, live: _Live, now: float) -> None:
-        for action in live.state.stage.actions:
-            if not isinstance(action, ApprovalAction) or live.state.run.actions[action.name] != "InProgress":
-                continue
-            attempts = self._store.executions.attempts(live.record.id)
-            expires = next(a.expires_at for a in reversed(attempts) if a.id == live.attempt(action.name).id)
-            if expires is not None and expires <= now:
-                with self._store.transaction():
-                    self._end_action(
-                        live, action.name, "Failed", ActionResult(succeeded=False, summary="nobody approved it in time")
-                    )
-                    self._advance(live.key)
+    def _expire_approvals(self, now: float) -> None:
+        with self._lock:
+            waiting = [
+                (live, action.name)
+                for live in self._live.values()
+                for action in live.state.stage.actions
+                if isinstance(action, ApprovalAction) and live.state.run.actions[action.name] == "InProgress"
+            ]
+            for live, name in waiting:
+                attempts = self._store.executions.attempts(live.record.id)
+                expires = next(a.expires_at for a in reversed(attempts) if a.id == live.attempt(name).id)
+                if expires is not None and expires <= now:
+                    lapsed = ActionResult(succeeded=False, summary="nobody approved it in time")
+                    with self._transition():
+                        self._end_action(live, name, "Failed", lapsed)
+                        self._advance(live.key)

@@ -119,8 +119,8 @@ class LocalService(ServiceOperations):
         """See `Engine`."""
         self.application(name)
         for pipeline in self._store.catalog.pipelines(name):
-            self._scheduler.abandon_all(name, pipeline.definition.name)
-            self.delete_pipeline(name, pipeline.definition.name)
+            self._scheduler.forget(name, pipeline.definition.name, abandon=True)
+            self._triggers.remove(pipeline.definition)
         for environment in self._store.catalog.environments(name):
             self.delete_environment(name, environment.name)
         self._store.catalog.delete_application(name)
@@ -194,12 +194,13 @@ class LocalService(ServiceOperations):
     def put_pipeline(self, definition: PipelineDefinition) -> PipelineChange:
         """See `Engine`."""
         self._check_deployable(definition)
-        head = self._sources.fetch(definition.repository, definition.plan.source)
-        before = self._store.catalog.find_pipeline(definition.app, definition.name)
-        trigger = self._triggers.install(definition)
-        with self._store.transaction():
-            self._store.catalog.put_pipeline(definition, trigger)
-            self._store.catalog.set_head(definition.app, definition.name, head)
+        with self._triggers.holding(definition.app, definition.name):
+            head = self._sources.fetch(definition.repository, definition.plan.source)
+            before = self._store.catalog.find_pipeline(definition.app, definition.name)
+            trigger = self._triggers.install(definition)
+            with self._store.transaction():
+                self._store.catalog.put_pipeline(definition, trigger)
+                self._store.catalog.set_head(definition.app, definition.name, head)
         if before is not None and before.definition.repository != definition.repository:
             self._triggers.remove(before.definition)
         if before is None:
@@ -233,14 +234,8 @@ class LocalService(ServiceOperations):
     def delete_pipeline(self, app: str, name: str, delete_secret: bool = False) -> None:
         """See `Engine`."""
         definition = self._store.catalog.pipeline(app, name).definition
-        active = self._scheduler.active(app, name)
-        if active:
-            raise ConflictError(
-                f"execution #{active[0]} of pipeline `{name}` has not ended",
-                hint=f"Stop it first with `copilot pipeline stop {active[0]}`",
-            )
+        self._scheduler.forget(app, name)
         self._triggers.remove(definition)
-        self._store.catalog.delete_pipeline(app, name)
         secret = definition.plan.source.access_token_secret
         if delete_secret and secret is not None and self._secrets.get(secret) is not None:
             self._secrets.delete(secret)
@@ -253,23 +248,19 @@ class LocalService(ServiceOperations):
 
     def start_execution(self, app: str, name: str, revision: str | None = None, trigger: str = "run") -> ExecutionSummary:
         """See `Engine`."""
-        definition = self._store.catalog.pipeline(app, name).definition
-        source = definition.plan.source
-        head = self._sources.fetch(definition.repository, source)
-        mirror = self._sources.mirror(definition.repository)
-        commit = mirror.resolve(revision) if revision else head
-        if commit is None:
-            raise NotFoundError(
-                f"`{revision}` is not a commit of {definition.repository}", hint=f"Push it to `{source.branch}` first"
+        with self._triggers.holding(app, name):
+            definition = self._store.catalog.pipeline(app, name).definition
+            head = self._sources.fetch(definition.repository, definition.plan.source)
+            mirror = self._sources.mirror(definition.repository)
+            record = self._scheduler.begin(
+                app=app,
+                pipeline=name,
+                trigger=trigger,
+                plan=definition.plan,
+                repository=definition.repository,
+                revision=mirror.revision(mirror.resolve(revision) if revision else head),
+                head=None if revision else head,
             )
-        record = self._scheduler.begin(
-            app=app,
-            pipeline=name,
-            trigger=trigger,
-            plan=definition.plan,
-            repository=definition.repository,
-            revision=mirror.revision(commit),
-        )
         return views.execution_summary(record)
 
     def executions(self, app: str, name: str, limit: int = 20) -> list[ExecutionSummary]:

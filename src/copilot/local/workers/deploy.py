@@ -50,6 +50,7 @@ class DeployWorker:
         action = context.action
         if not isinstance(action, DeployAction):
             raise TypeError(action.kind)
+        self._store.catalog.environment(context.app, action.environment)
         description = read_description(self._artifacts, context.artifacts[BUILD_ARTIFACT], action.workload, action.environment)
         self._store.catalog.register_workload(context.app, description.workload, description.type)
         release = self._store.releases.ensure(description, f"attempt:{context.attempt}", context.execution)
