@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from copilot import errors
 from copilot.engine import Engine
@@ -23,6 +24,9 @@ _KINDS: dict[str, type[CopilotError]] = {
     for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, CopilotError) and kind.__init__ is CopilotError.__init__
 }
+
+_LARGEST_NUMBER = 2**63 - 1
+"""What the store can hold."""
 
 
 @cache
@@ -44,10 +48,12 @@ def serve(engine: Engine, method: str, body: bytes) -> tuple[int, bytes]:
     """Call one method of an engine with a request's body. The answer is the response's status and body."""
     hints = _signature(method)[1]
     try:
-        given = json.loads(body or b"{}")
+        given = from_json(body or b"{}")
         if not isinstance(given, dict) or not given.keys() <= hints.keys() - {"return"}:
             raise ValueError("unknown arguments")
         arguments = {name: _adapter(hints[name]).validate_python(value) for name, value in given.items()}
+        if any(isinstance(value, int) and abs(value) > _LARGEST_NUMBER for value in arguments.values()):
+            raise ValueError("a number is too large")
         _signature(method)[0].bind(engine, **arguments)
     except (ValueError, TypeError, ValidationError) as error:
         return 400, _error(CopilotError(f"the request for `{method}` cannot be understood: {type(error).__name__}"))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import fcntl
 import json
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import uvicorn
+from pydantic import BaseModel, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -25,6 +28,7 @@ from starlette.routing import Route
 from copilot import __version__
 from copilot.errors import ConflictError, CopilotError
 from copilot.local import rpc
+from copilot.local.client import TAKEN
 from copilot.local.home import Home
 from copilot.local.service import LocalService
 
@@ -42,6 +46,8 @@ def run(home: Home | None = None, port: int | None = None) -> None:
     """
     home = home or Home.default()
     home.create()
+    # Uvicorn raises the signal once more when it is done: as an exception, all that is open is closed.
+    signal.signal(signal.SIGTERM, _leave)
     with _exclusive(home), _listen(port or 0) as listener:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
         token = secrets.token_urlsafe(32)
@@ -58,17 +64,23 @@ def run(home: Home | None = None, port: int | None = None) -> None:
             service.close()
 
 
+def _leave(*_: object) -> None:
+    raise SystemExit(0)
+
+
 def application(service: LocalService) -> Starlette:
     """The API as an ASGI application, without its authentication."""
 
     async def health(_: Request) -> Response:
-        return JSONResponse({"version": __version__})
+        return JSONResponse({"version": __version__, "pid": os.getpid()})
 
     def push(body: bytes) -> Response:
-        content = json.loads(body)
-        updates = [(str(u["ref"]), str(u["old"]), str(u["new"])) for u in content["updates"]]
-        executions = service.pushed(str(content["repository"]), updates)
-        return JSONResponse({"executions": executions})
+        try:
+            content = _Push.model_validate_json(body)
+        except ValidationError as error:
+            return JSONResponse({"error": f"this is no push: {error.error_count()} problems"}, status_code=400)
+        updates = [(update.ref, update.old, update.new) for update in content.updates]
+        return JSONResponse({"executions": service.pushed(content.repository, updates)})
 
     async def pushed(request: Request) -> Response:
         return await run_in_threadpool(push, await request.body())
@@ -89,6 +101,22 @@ def application(service: LocalService) -> Starlette:
     )
 
 
+_Commit = Annotated[str, Field(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})$")]
+
+
+class _Update(BaseModel):
+    ref: str
+    old: _Commit
+    new: _Commit
+
+
+class _Push(BaseModel):
+    """What a post-receive hook reports."""
+
+    repository: str
+    updates: list[_Update]
+
+
 class _Authenticated:
     """Lets only those through who know the token."""
 
@@ -99,9 +127,17 @@ class _Authenticated:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = dict(scope.get("headers", ())).get(b"authorization", b"")
         if secrets.compare_digest(given, self._expected):
-            await self._app(scope, receive, send)
+            try:
+                await self._app(scope, receive, send)
+            except asyncio.CancelledError:
+                # The server is told to stop, and this takes longer than it waits.
+                await JSONResponse({"error": "the server stops"}, status_code=503)(scope, receive, send)
         else:
             await JSONResponse({"error": "unknown token"}, status_code=401)(scope, receive, send)
+
+
+class _TakenError(ConflictError):
+    """Another server has the home."""
 
 
 @contextmanager
@@ -110,7 +146,7 @@ def _exclusive(home: Home) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise ConflictError(f"a server runs already for {home.root}", hint="See `copilot server status`") from None
+            raise _TakenError(f"a server runs already for {home.root}", hint="See `copilot server status`") from None
         yield
 
 
@@ -147,13 +183,20 @@ def _announced(home: Home, port: int, token: str) -> Iterator[None]:
 def _main() -> int:
     parser = argparse.ArgumentParser(description="Run the server of the local engine in the foreground.")
     parser.add_argument("--port", type=int, default=None, help="loopback port to answer on; a free one by default")
+    port = parser.parse_args().port
     try:
-        run(port=parser.parse_args().port)
+        run(port=port)
+    except (SystemExit, KeyboardInterrupt):
+        return 0
     except CopilotError as error:
-        print(f"error: {error.message}", file=sys.stderr)  # noqa: T201 - this is what its starter shows
-        return 1
+        # This is what its starter shows.
+        print(f"error: {error.message}", *([error.hint] if error.hint else []), sep="\n", file=sys.stderr)  # noqa: T201
+        return TAKEN if isinstance(error, _TakenError) else 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    exit_status = _main()
+    logging.shutdown()
+    # Requests and workers may take long, and lose nothing when they are cut short: their threads are not waited for.
+    os._exit(exit_status)
