@@ -22,13 +22,7 @@ from copilot.manifest.schema import MODELS, schema
 from copilot.manifest.section import Section
 
 REFERENCE = Path(__file__).with_name("reference.md")
-KINDS = {
-    "pipeline": "pipeline",
-    "load-balanced-web-service": "Load Balanced Web Service",
-    "backend-service": "Backend Service",
-    "buildspec": "buildspec",
-    "workspace": "workspace",
-}
+KINDS = {kind.lower().replace(" ", "-"): kind for kind in MODELS}
 """Parts that list the keys of a file, and what its schema is asked for by."""
 
 _FLAG = {True, False, "yes", "no", "on", "off"}
@@ -46,7 +40,7 @@ def updated(text: str) -> str:
     for name, part in generated().items():
         pattern = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end of {name} -->)", re.DOTALL)
         if not pattern.search(text):
-            raise LookupError(name)
+            raise LookupError(f"docs/reference.md has no place for the {name}: write both comments where it belongs")
         text = pattern.sub(lambda match, part=part: f"{match[1]}\n{part}\n{match[2]}", text)  # type: ignore[misc]  # mypy cannot see that the default makes it one argument
     return text
 
