@@ -228,14 +228,6 @@ class Job(Value):
     environments: tuple[JobState, ...]
 
 
-class JobLog(Value):
-    """Part of what an attempt printed. ``cursor``: where to read on. ``finished``: nothing will be added."""
-
-    text: str
-    cursor: str
-    finished: bool
-
-
 class PipelineDefinition(Value):
     """What `pipeline update` hands over: the structure, read from the working tree.
 
@@ -512,7 +504,7 @@ class Engine(Protocol):
         """Raises NotFoundError."""
         ...
 
-    def job_log(self, id: int, attempt: int, cursor: str = "") -> JobLog:  # noqa: A002 - what it is
+    def job_log(self, id: int, attempt: int, cursor: str = "") -> TaskLog:  # noqa: A002 - what it is
         """What an attempt of a run printed after a cursor (empty: from the beginning). Raises NotFoundError."""
         ...
 

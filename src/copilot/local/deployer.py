@@ -78,6 +78,8 @@ class Deployer:
         self._locks: dict[tuple[str, str, str], Lock] = {}
         self.switching = Lock()
         """Held while tasks stop being wanted, and by whoever starts a task again: that is never decided on old knowledge."""
+        self.jobs_changed = Event()
+        """Set when another release of a job became the current one."""
 
     def deploy(self, release: ReleaseRecord, out: Print, cancelled: Event) -> str | None:
         """Deploy a release; the answer is the URL of the service, None if no request is routed to it.
@@ -91,7 +93,9 @@ class Deployer:
         environment = self._store.catalog.environment(description.application, description.environment)
         with self._lock(description.application, description.environment, description.workload):
             release = self._store.releases.get(release.id)
-            if release.status == "Current":
+            if description.schedule is not None:
+                self._take_up_job(release, environment, out, cancelled)
+            elif release.status == "Current":
                 self._confirm(release, out, cancelled)
             else:
                 self._roll_out(release, environment, out, cancelled)
@@ -177,7 +181,7 @@ class Deployer:
         wanted = {"Current", "Deploying"}
         tasks = self._store.releases.all_tasks()
         stale = [t for t in tasks if t.status == "Stopping" or self._release_of(t).status not in wanted]
-        known = {t.id for t in tasks}
+        known = {t.id for t in tasks} | self._store.jobs.tasks()
         leftovers = [(runtime, task) for runtime in self._runtimes.values() for task in runtime.task_ids() if task not in known]
 
         def end() -> None:
@@ -212,14 +216,30 @@ class Deployer:
             )
         return runtime
 
-    def spec(self, release: ReleaseRecord, task: TaskRecord) -> TaskSpec:
+    def spec(self, release: ReleaseRecord, task_id: str, port: int | None) -> TaskSpec:
         """What the runtime is told to run. Raises DeploymentError when a secret is missing."""
         description = release.description
         environment = self._store.catalog.environment(description.application, description.environment)
         runtime = self.runtime_of(description)
-        of_runtime = runtime.variables(description, task.port, environment, self._frontdoor.internal_port)
+        of_runtime = runtime.variables(description, port, environment, self._frontdoor.internal_port)
         variables = task_variables(description, of_runtime, self._secret)
-        return TaskSpec(id=task.id, description=description, port=task.port, variables=variables)
+        return TaskSpec(id=task_id, description=description, port=port, variables=variables)
+
+    def _take_up_job(self, release: ReleaseRecord, environment: Environment, out: Print, cancelled: Event) -> None:
+        """Make a job's release the one that runs from its next due time on. What every run would fail for is refused now."""
+        if release.status == "Current":
+            return
+        try:
+            self.spec(release, "", None)
+            self.runtime_of(release.description).prepare(environment)
+            if cancelled.is_set():
+                raise _cancelled(release.description)
+        except BaseException:
+            self._store.releases.set_status(release.id, "Failed")
+            raise
+        self._store.releases.make_current(release)
+        self.jobs_changed.set()
+        out(f"release {release.id} runs when `{release.description.workload}` is due")
 
     def _roll_out(self, release: ReleaseRecord, environment: Environment, out: Print, cancelled: Event) -> None:
         description = release.description
@@ -231,7 +251,7 @@ class Deployer:
             runtime.prepare(environment)
             tasks = self._write_tasks(release)
             for task in tasks:
-                runtime.start(self.spec(release, task))
+                runtime.start(self.spec(release, task.id, task.port))
             self._until_all_healthy(runtime, description, tasks, out, cancelled)
             self._switch(release, environment, tasks)
         except BaseException:

@@ -25,13 +25,14 @@ from copilot.local.direct import DirectDeployments
 from copilot.local.frontdoor.caddy import Caddy
 from copilot.local.home import Home
 from copilot.local.host.runtime import HostRuntime
+from copilot.local.job_operations import JobOperations
+from copilot.local.jobs import Jobs
 from copilot.local.logs import read_log
 from copilot.local.program import install_program
 from copilot.local.promotions import Promotions
 from copilot.local.runtime import Runtime
 from copilot.local.scheduler import Scheduler, Worker
 from copilot.local.secrets import SecretStore, open_secrets
-from copilot.local.services import ServiceOperations
 from copilot.local.store import Store
 from copilot.local.supervisor import Supervisor
 from copilot.local.triggers import Triggers
@@ -47,7 +48,7 @@ RUNTIMES = ("host",)
 """Runtimes of this release; the first is chosen when `env init` is not told."""
 
 
-class LocalService(ServiceOperations):
+class LocalService(JobOperations):
     """The engine's operations, on top of the store, the scheduler and the runtime.
 
     Args:
@@ -76,7 +77,9 @@ class LocalService(ServiceOperations):
         }
         self._scheduler = Scheduler(store, home, workers)
         self._triggers = Triggers(home, store, self._scheduler, self._sources)
-        super().__init__(store, self._runtimes, self._deployer, DirectDeployments(home, store, self._deployer))
+        direct = DirectDeployments(home, store, self._deployer)
+        jobs = Jobs(home, store, self._deployer, self._runtimes)
+        super().__init__(store, self._runtimes, self._deployer, direct, jobs)
         self._promotions = Promotions(store, artifacts, self._sources)
 
     @classmethod
@@ -89,6 +92,7 @@ class LocalService(ServiceOperations):
         install_program(self._home.bin)
         self._deployer.recover()
         self._supervisor.start()
+        self._jobs.start()
         self._direct.resume()
         self._scheduler.start()
         self._builds.tidy_up(self._scheduler.attempts_in_progress())
@@ -98,6 +102,7 @@ class LocalService(ServiceOperations):
         """Leave everything as it is: services and builds go on."""
         self._triggers.close()
         self._scheduler.close()
+        self._jobs.close()
         self._supervisor.stop()
         self._store.close()
 
@@ -167,6 +172,7 @@ class LocalService(ServiceOperations):
                     hint="Remove its stage and run `copilot pipeline update`, or run `copilot pipeline delete` first",
                 )
         self._direct.cancel(app, environment=name)
+        self._jobs.remove_all(app, name)
         self._deployer.remove_environment(app, name)
         if not self._store.catalog.all_environments():
             self._front_door.stop()

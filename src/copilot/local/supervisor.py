@@ -99,7 +99,7 @@ class Supervisor:
                 return
             self._store.releases.restart_task(task.id, task.last_exit or "ended")
             try:
-                self._deployer.runtime_of(release.description).start(self._deployer.spec(release, task))
+                self._deployer.runtime_of(release.description).start(self._deployer.spec(release, task.id, task.port))
             except CopilotError as error:
                 watch.restart_at = time.monotonic() + watch.delay
                 watch.delay = min(LONGEST_DELAY, watch.delay * 2)

@@ -9,7 +9,7 @@ from copilot.local.store.releases import ReleaseRecord
 
 def routes(store: Store) -> tuple[EnvironmentRoutes, ...]:
     """Every environment with the services that have a current release in it."""
-    current = store.releases.all_current()
+    current = [r for r in store.releases.all_current() if r.description.schedule is None]
     return tuple(
         EnvironmentRoutes(
             app=environment.app,

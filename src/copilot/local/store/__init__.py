@@ -7,6 +7,7 @@ from pathlib import Path
 from copilot.local.store.catalog import Catalog
 from copilot.local.store.database import Database
 from copilot.local.store.executions import Executions
+from copilot.local.store.jobs import JobRuns
 from copilot.local.store.releases import Releases
 
 __all__ = ["Store"]
@@ -20,6 +21,7 @@ class Store:
         self.transaction = database.transaction
         self.catalog = Catalog(database)
         self.executions = Executions(database)
+        self.jobs = JobRuns(database)
         self.releases = Releases(database)
 
     @classmethod
