@@ -107,6 +107,9 @@ class Setup:
         wait_for(lambda: self.get(number).ended_at)
         return self.get(number)
 
+    def wait_position(self, number: int, position: int) -> None:
+        wait_for(lambda: self.get(number).state.position == position)
+
     def wait_approval(self, number: int) -> None:
         wait_for(lambda: self.get(number).state.stages[-1].actions["ApprovePromotionTo-prod"] == "InProgress")
 
@@ -269,6 +272,16 @@ def test_a_rollback_deploys_the_earlier_artifacts_again(setup: Setup) -> None:
     assert setup.workers.contexts[-1].artifacts == {"src": "d1"}
 
 
+def test_another_rollback_goes_further_back(setup: Setup) -> None:
+    for number in (1, 2, 3):
+        setup.begin()
+        setup.wait_position(number, 3)
+    triggers = [setup.wait_ended(setup.scheduler.roll_back("shop", "release", "DeployTo-test").number).trigger for _ in range(2)]
+    assert triggers == ["rollback to #2", "rollback to #1"]
+    with pytest.raises(NotFoundError, match="nothing to go back to"):
+        setup.scheduler.roll_back("shop", "release", "DeployTo-test")
+
+
 def test_a_rollback_needs_somewhere_to_go(setup: Setup) -> None:
     with pytest.raises(NotFoundError, match="nothing to go back to"):
         setup.scheduler.roll_back("shop", "release", "DeployTo-test")
@@ -338,7 +351,7 @@ def test_a_pipeline_goes_with_all_its_executions_and_what_their_workers_do(setup
     with pytest.raises(ConflictError, match=f"execution #{first} of pipeline `release` has not ended"):
         setup.scheduler.forget("shop", "release")
     setup.scheduler.forget("shop", "release", abandon=True)
-    assert setup.workers.contexts[-1].cancelled.is_set()
+    assert next(c for c in setup.workers.contexts if c.action.name == "Build").cancelled.is_set()
     assert sorted(setup.workers.tidied) == sorted({c.attempt for c in setup.workers.contexts})
     assert setup.store.catalog.pipelines("shop") == []
     with pytest.raises(NotFoundError):

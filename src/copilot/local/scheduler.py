@@ -344,8 +344,11 @@ class Scheduler:
 
     def _add_rollback(self, app: str, pipeline: str, stage: str, to: int | None) -> ExecutionRecord:
         newest = self._store.executions.newest_in_stage(app, pipeline, stage)
+        current = newest and self._store.executions.get(app, pipeline, newest)
+        # After a rollback, what it went back to is there: the next one goes back from that.
+        before = (current.rollback_to or current.number) if current else 0
         candidates = [r for r in self._store.executions.passed(app, pipeline, stage) if r.rollback_of is None]
-        targets = [r for r in candidates if (r.number == to if to is not None else r.number != newest)]
+        targets = [r for r in candidates if (r.number == to if to is not None else r.number < before)]
         if not targets:
             which = f"execution #{to} has not" if to is not None else "no earlier execution has"
             raise NotFoundError(f"{which} passed stage `{stage}` of pipeline `{pipeline}`, so there is nothing to go back to")
@@ -358,6 +361,7 @@ class Scheduler:
             repository=target.repository,
             revision=target.revision,
             rollback_of=stage,
+            rollback_to=target.number,
             artifacts_of=target.id,
         )
         self._adopt(record)

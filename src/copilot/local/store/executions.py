@@ -43,6 +43,7 @@ class ExecutionRecord:
     """An execution as stored: its state by the rules of `copilot.release.execution`, and what surrounds it.
 
     Attributes:
+        rollback_of: The stage that a rollback brings back, and in ``rollback_to`` the number of the execution it goes back to.
         attempts: The newest attempt of each action, by (stage, action).
         stage_times: For each stage, when it was entered and when it ended.
     """
@@ -55,6 +56,7 @@ class ExecutionRecord:
     repository: str
     revision: Revision | None
     rollback_of: str | None
+    rollback_to: int | None
     started_at: float
     ended_at: float | None
     attempts: dict[tuple[str, str], Attempt]
@@ -82,6 +84,7 @@ class Executions:
         repository: str,
         revision: Revision | None = None,
         rollback_of: str | None = None,
+        rollback_to: int | None = None,
         artifacts_of: int | None = None,
     ) -> ExecutionRecord:
         """A new execution that waits for its first stage. ``artifacts_of``: the execution whose artifacts it starts with."""
@@ -95,6 +98,7 @@ class Executions:
                 repository=repository,
                 revision=revision.model_dump_json() if revision else None,
                 rollback_of=rollback_of,
+                rollback_to=rollback_to,
                 started_at=time.time(),
             )
             for stage in plan.stages:
@@ -220,6 +224,7 @@ class Executions:
             repository=row["repository"],
             revision=Revision.model_validate_json(row["revision"]) if row["revision"] else None,
             rollback_of=row["rollback_of"],
+            rollback_to=row["rollback_to"],
             started_at=row["started_at"],
             ended_at=row["ended_at"],
             attempts=newest,

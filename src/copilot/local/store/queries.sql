@@ -64,10 +64,10 @@ DELETE FROM disabled_transition WHERE app = :app AND pipeline = :pipeline AND st
 
 -- name: insert_execution
 -- Its number is the next one of its pipeline.
-INSERT INTO execution (app, pipeline, number, status, trigger, plan, repository, revision, rollback_of, started_at)
+INSERT INTO execution (app, pipeline, number, status, trigger, plan, repository, revision, rollback_of, rollback_to, started_at)
 VALUES (
     :app, :pipeline, (SELECT coalesce(max(number), 0) + 1 FROM execution WHERE app = :app AND pipeline = :pipeline),
-    'InProgress', :trigger, :plan, :repository, :revision, :rollback_of, :started_at
+    'InProgress', :trigger, :plan, :repository, :revision, :rollback_of, :rollback_to, :started_at
 );
 
 -- name: update_execution
