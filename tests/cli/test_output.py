@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -26,9 +27,13 @@ from copilot.cli._output import (
     print_json,
     progress,
     red,
+    show_error,
+    shown_path,
     table,
+    wrap,
 )
 from copilot.engine import Environment
+from copilot.errors import Diagnostic, ManifestError
 from tests.cli.conftest import DEADLINE, Terminals
 
 
@@ -79,7 +84,7 @@ def test_a_table_has_aligned_columns() -> None:
 
 def test_a_table_on_a_narrow_terminal_keeps_every_cell() -> None:
     text = fit(table([("api", "http://localhost:8081"), ("web", "")], ("name", "url"), width=20), Stream(terminal=False))
-    assert text == "name  api\nurl   http://localhost:8081\n\nname  web\nurl   "
+    assert text == "name  api\nurl   http://localhost:8081\n\nname  web"
 
 
 @given(st.lists(st.tuples(st.text("ab é日", max_size=9), st.text("xyz", max_size=9)), min_size=1), st.integers(5, 60))
@@ -89,6 +94,51 @@ def test_a_table_loses_nothing_and_keeps_to_the_width_where_it_can(rows: list[tu
     widths = [max(1, *(cell_width(row[i]) for row in rows)) for i in (0, 1)]
     if sum(widths) + 2 <= width:
         assert all(cell_width(line) <= width for line in text.split("\n"))
+
+
+def test_long_talk_is_broken_between_words() -> None:
+    assert wrap("  the repository has no remote", 20) == "  the repository has\n  no remote"
+    assert wrap("✓ Created pipeline shop in /a/long/path", 20) == "✓ Created pipeline\n  shop in\n  /a/long/path"
+    assert wrap("short\n\n  short", 20) == "short\n\n  short"
+
+
+@given(st.text("ab é日\n", max_size=80), st.integers(20, 60))
+def test_wrapping_loses_no_word_and_keeps_to_the_width(text: str, width: int) -> None:
+    wrapped = wrap(text, width)
+    assert wrapped.split() == text.split()
+    assert all(cell_width(line) <= width or len(line.split()) == 1 for line in wrapped.split("\n"))
+
+
+@pytest.mark.parametrize("columns", [40, 60, 200])
+def test_a_diagnostic_keeps_to_the_terminal_and_points_at_the_same_word(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = "    deployments: {api: {depends_on: [web]}, web: {depends_on: [nope]}}   # and a long comment"
+    diagnostic = Diagnostic(
+        "pipeline.yml", 7, line.index("nope") + 1, 4, "there is no such workload", line, "did you mean `api`?"
+    )
+    monkeypatch.setattr(_output, "_columns", lambda _: columns)
+    show_error(ManifestError([diagnostic]))
+    printed = capsys.readouterr().err.split("\n")
+    assert all(len(shown) <= columns for shown in printed)
+    at = next(i for i, shown in enumerate(printed) if shown.lstrip().startswith("7 |"))
+    caret = printed[at + 1].index("^")
+    assert printed[at][caret : caret + 4] == "nope"
+    assert "did you mean `api`?" in "\n".join(printed)
+
+
+def test_a_diagnostic_in_a_pipe_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnostic = Diagnostic("pipeline.yml", 7, 3, 4, "something is wrong", "x" * 300, "mend it")
+    show_error(ManifestError([diagnostic]))
+    assert diagnostic.render() in capsys.readouterr().err
+
+
+def test_paths_are_shown_as_they_would_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "web").mkdir()
+    monkeypatch.chdir(tmp_path / "web")
+    assert shown_path(tmp_path / "web" / "Dockerfile") == "Dockerfile"
+    assert shown_path(tmp_path / "copilot" / "pipeline.yml") == "../copilot/pipeline.yml"
+    assert shown_path(Path("/etc")) == "/etc"
 
 
 def test_fields_are_aligned() -> None:
@@ -164,6 +214,22 @@ def test_progress_in_a_pipe_is_one_plain_line(monkeypatch: pytest.MonkeyPatch) -
     with progress("Working"):
         assert shown.wait(DEADLINE)
     assert stream.getvalue() == "Working …\n"
+
+
+def test_progress_inside_of_other_progress_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = threading.Event()
+
+    class Told(Stream):
+        def write(self, text: str) -> int:
+            shown.set()
+            return super().write(text)
+
+    stream = Told(terminal=False)
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(_output, "_PLAIN_PROGRESS_DELAY", 0.01)
+    with progress("Creating"), progress("Connecting"):
+        assert shown.wait(DEADLINE)
+    assert stream.getvalue() == "Creating …\n"
 
 
 def test_progress_on_a_terminal_is_gone_in_the_end(terminal: Terminals) -> None:

@@ -28,6 +28,10 @@ _ASCII = str.maketrans({OK: "+", FAILED: "x", RUNNING: "~", WAITING: "-", "→":
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _PROGRESS_DELAY = 0.3
 _PLAIN_PROGRESS_DELAY = 0.8
+_NARROWEST = 20
+_GUTTER = len("    1 | ")
+"""Columns in front of a line of a file, in a diagnostic."""
+_in_progress: list[str] = []
 
 
 def bold(text: str) -> str:
@@ -87,9 +91,13 @@ def out(text: str = "", *, newline: bool = True) -> None:
     _write(text, sys.stdout, newline=newline)
 
 
-def say(text: str = "", *, newline: bool = True) -> None:
-    """Write talk to stderr: what was done, what comes next."""
-    _write(text, sys.stderr, newline=newline)
+def say(text: str = "", *, newline: bool = True, wrapped: bool = True) -> None:
+    """Write talk to stderr: what was done, what comes next.
+
+    On a terminal, lines that are too long for it are broken between words, unless ``wrapped`` is false: what is to be copied
+    stays in one piece.
+    """
+    _write(wrap(text, _columns(sys.stderr)) if wrapped else text, sys.stderr, newline=newline)
 
 
 def say_done(text: str) -> None:
@@ -100,7 +108,8 @@ def say_done(text: str) -> None:
 def say_next(*commands: str) -> None:
     """Say what to type next."""
     lead = "Next   "
-    say("\n" + "\n".join((lead if i == 0 else " " * len(lead)) + bold(c) for i, c in enumerate(commands)))
+    lines = ((lead if i == 0 else " " * len(lead)) + bold(c) for i, c in enumerate(commands))
+    say("\n" + "\n".join(lines), wrapped=False)
 
 
 def print_json(value: object) -> None:
@@ -112,7 +121,8 @@ def print_json(value: object) -> None:
 def table(rows: Sequence[Sequence[str]], headers: Sequence[str], *, width: int | None = None) -> str:
     """Rows in aligned columns, two spaces apart.
 
-    Where they do not fit, each row becomes lines of its own, ``header  cell``, so that nothing is cut off.
+    Where they do not fit, each row becomes lines of its own, ``header  cell``, so that nothing is cut off; cells that say
+    nothing are left out.
 
     Args:
         rows: Cells, coloured or not; each row as long as ``headers``.
@@ -120,13 +130,14 @@ def table(rows: Sequence[Sequence[str]], headers: Sequence[str], *, width: int |
         width: Columns of the terminal; None: stdout's, or no limit when it is not a terminal.
     """
     if width is None:
-        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+        width = _columns(sys.stdout)
     grid = [[dim(h) for h in headers], *rows]
     widths = [max(cell_width(row[i]) for row in grid) for i in range(len(headers))]
     if sum(widths) + 2 * (len(widths) - 1) <= width:
         return "\n".join(_line(row, widths) for row in grid)
     label = max(cell_width(h) for h in headers)
-    return "\n\n".join("\n".join(f"{pad(dim(h), label)}  {cell}" for h, cell in zip(headers, row, strict=True)) for row in rows)
+    records = ([(h, cell) for h, cell in zip(headers, row, strict=True) if cell] for row in rows)
+    return "\n\n".join("\n".join(f"{pad(dim(h), label)}  {cell}" for h, cell in record) for record in records)
 
 
 def fields(pairs: Mapping[str, str] | Sequence[tuple[str, str]]) -> str:
@@ -147,9 +158,17 @@ def pad(text: str, width: int) -> str:
     return text + " " * (width - cell_width(text))
 
 
+def wrap(text: str, width: int) -> str:
+    """The text with its lines broken between words where they take more than a number of columns.
+
+    What follows is indented as the line is, or as the words after its symbol. A word that is longer than a line stays whole.
+    """
+    return "\n".join(_wrapped(line, width) if cell_width(line) > width else line for line in text.split("\n"))
+
+
 def shown_path(path: Path) -> str:
-    """A path as a person would type it here."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    """A path as a person would type it here: relative, unless the whole path is shorter."""
+    return min(str(path), os.path.relpath(path), key=len)
 
 
 def duration(seconds: float) -> str:
@@ -181,8 +200,11 @@ def ago(then: float, now: float) -> str:
 def progress(message: str) -> Iterator[None]:
     """Show that something goes on, from the time it takes long enough to wonder; gone when it is over.
 
-    On a terminal a spinner, else one plain line. Other output is fine meanwhile.
+    On a terminal a spinner, else one plain line. Other output is fine meanwhile. Inside of another one it shows nothing.
     """
+    if _in_progress:
+        yield
+        return
     spin = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     spinners: list[Any] = []
 
@@ -199,9 +221,11 @@ def progress(message: str) -> Iterator[None]:
     timer = threading.Timer(_PROGRESS_DELAY if spin else _PLAIN_PROGRESS_DELAY, show)
     timer.daemon = True
     timer.start()
+    _in_progress.append(message)
     try:
         yield
     finally:
+        _in_progress.clear()
         timer.cancel()
         timer.join()
         for status in spinners:
@@ -217,7 +241,7 @@ def show_error(error: CopilotError) -> None:
     else:
         say(f"{red(bold('error:'))} {error.message}")
     for line in error.details:
-        say(f"    {line}")
+        say(f"    {line}", wrapped=False)
     if error.hint:
         say(f"  {error.hint}")
 
@@ -229,11 +253,53 @@ def show_warnings(warnings: Sequence[Diagnostic]) -> None:
 
 
 def _coloured(diagnostic: Diagnostic) -> str:
+    """The diagnostic as `Diagnostic.render` has it, with colours; on a terminal, no wider than that."""
     paint = red if diagnostic.severity == "error" else yellow
-    head, *middle, pointer = diagnostic.render().split("\n")
-    head = paint(bold(f"{diagnostic.severity}:")) + head.removeprefix(f"{diagnostic.severity}:")
-    pointer = re.sub(r"\^+", lambda caret: paint(caret.group()), pointer, count=1)
-    return "\n".join([head, *middle, pointer])
+    width = _columns(sys.stderr)
+    place = f"{diagnostic.file}:{diagnostic.line}:{diagnostic.column}:"
+    head = f"{paint(bold(f'{diagnostic.severity}:'))} {place} {diagnostic.message}"
+    line, column = _window(diagnostic.source_line, diagnostic.column, width - _GUTTER)
+    length = max(1, min(diagnostic.length, width - _GUTTER - column + 1))
+    pointer = f"{' ' * (_GUTTER - 2)}| {' ' * (column - 1)}{paint('^' * length)}"
+    lines = [head, f"{diagnostic.line:>{_GUTTER - 3}} | {line}", pointer]
+    if diagnostic.hint and cell_width(pointer) + 1 + cell_width(diagnostic.hint) <= width:
+        lines[-1] += f" {diagnostic.hint}"
+    elif diagnostic.hint:
+        lines.append(" " * _GUTTER + diagnostic.hint)
+    return "\n".join(lines)
+
+
+def _window(line: str, column: int, width: int) -> tuple[str, int]:
+    """What of a line of a file fits into a number of columns, a column of it included; and where that column is then."""
+    if len(line) <= width:
+        return line, column
+    start = max(0, min(column - 1 - width // 4, len(line) - width))
+    shown = line[start : start + width]
+    if start > 0:
+        shown = "…" + shown[1:]
+    if start + width < len(line):
+        shown = shown[:-1] + "…"
+    return shown, column - start
+
+
+def _wrapped(line: str, width: int) -> str:
+    text = line.lstrip(" ")
+    indent = " " * (len(line) - len(text))
+    first, *words = re.split(r"( +)", text)
+    lines = [indent + first]
+    if _ESCAPES.sub("", first) in (OK, FAILED):
+        indent += "  "
+    for blank, word in zip(words[::2], words[1::2], strict=True):
+        if cell_width(lines[-1] + blank + word) <= width:
+            lines[-1] += blank + word
+        else:
+            lines.append(indent + word)
+    return "\n".join(lines)
+
+
+def _columns(stream: IO[str]) -> int:
+    """The width of a terminal; no limit elsewhere."""
+    return max(_NARROWEST, shutil.get_terminal_size().columns) if stream.isatty() else sys.maxsize
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
