@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from copilot.errors import CopilotError
 
@@ -43,5 +43,5 @@ class BuildContext(BaseModel):
             return None
         try:
             return cls.model_validate_json(Path(path).read_text("utf-8"))
-        except (OSError, ValidationError):
+        except (OSError, ValueError):  # pydantic's ValidationError and a text that is none are both the latter
             raise CopilotError(f"{cls.VARIABLE} names `{path}`, which is not the context of a build") from None

@@ -13,7 +13,7 @@ def install_program(folder: Path) -> None:
     script = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m copilot "$@"\n'
     for name in ("copilot", "copilot-pipelines"):
         file = folder / name
-        if not file.exists() or file.read_text("utf-8") != script:
+        if not file.is_file() or file.read_bytes() != script.encode():
             temporary = folder / f".{name}.{os.getpid()}"
             temporary.write_text(script, "utf-8")
             temporary.chmod(0o700)
