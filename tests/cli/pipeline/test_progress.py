@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from copilot.cli.pipeline._text import Look, plain
-from copilot.cli.pipeline.progress import changes
-from copilot.cli.pipeline.view import Hints
+from copilot.cli.pipeline.progress import changes, held_up
+from copilot.cli.pipeline.view import Held, Hints
 from copilot.engine import ExecutionDetail
 from tests.cli.pipeline.values import BUILD, NOW, PROD, PROD_PENDING, SOURCE, TEST, action, execution, stage
 
@@ -48,3 +48,8 @@ def test_another_attempt_is_a_change() -> None:
 def test_the_end_is_told() -> None:
     before, after = execution(SOURCE, BUILD), execution(SOURCE, BUILD, status="Succeeded")
     assert shown(before, after) == "shop-main  #14  succeeded after 1 min 40 s"
+
+
+def test_waiting_behind_another_execution_is_one_line() -> None:
+    line = held_up(Held("DeployTo-prod", 13, approval=True), Look(symbols=False), Hints())
+    assert plain([line]) == ". DeployTo-prod  waits for #13, which waits for approval -> copilot pipeline approve"

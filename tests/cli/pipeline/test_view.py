@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from copilot.cli._output import cell_width
 from copilot.cli.pipeline import view
-from copilot.cli.pipeline._text import Look, plain
+from copilot.cli.pipeline._text import Look, plain, shorten
 from copilot.engine import StageState
 from tests.cli.pipeline.values import BUILD, NOW, PROD, PROD_PENDING, REVISION, SOURCE, TEST, action, execution, stage
 
@@ -64,6 +64,42 @@ def test_a_disabled_transition_says_why_and_how_to_enable_it() -> None:
     closed = PROD_PENDING.model_copy(update={"transition_enabled": False, "disabled_reason": "holidays"})
     shown = plain(view.render(execution(SOURCE, BUILD, TEST, closed), NOW, Look(width=100)))
     assert "disabled: holidays   → copilot pipeline enable DeployTo-prod" in shown
+
+
+def test_an_execution_behind_another_one_says_what_it_waits_for() -> None:
+    behind = execution(SOURCE, BUILD, TEST, PROD_PENDING)
+    stage_name = view.awaited_stage(behind)
+    assert stage_name == "DeployTo-prod"
+    held = view.held(stage_name, [WAITING])
+    assert held == view.Held("DeployTo-prod", 14, approval=True)
+    shown = plain(view.render(behind, NOW, Look(width=100), held_by=held))
+    line = next(line for line in shown.splitlines() if line.startswith("· DeployTo-prod"))
+    assert line.endswith("   waits for #14, which waits for approval → copilot pipeline approve")
+    at_work = execution(
+        SOURCE, BUILD, TEST, stage("DeployTo-prod", "InProgress", action("CreateOrUpdate-api-prod", "InProgress", 3))
+    )
+    held = view.held(stage_name, [at_work])
+    assert "waits until #14 has left it" in plain(view.render(behind, NOW, Look(width=100), held_by=held))
+    assert view.held(stage_name, [behind]) is None
+
+
+def test_an_execution_at_work_waits_for_nobody() -> None:
+    closed = PROD_PENDING.model_copy(update={"transition_enabled": False})
+    assert view.awaited_stage(WAITING) is None
+    assert view.awaited_stage(execution(SOURCE, BUILD, TEST, closed)) is None
+    assert view.awaited_stage(execution(SOURCE, BUILD, TEST, PROD_PENDING, status="Stopped")) is None
+
+
+def test_the_parts_of_a_summary_go_into_lines_of_their_own_where_they_do_not_fit() -> None:
+    lines = plain(view.render(WAITING, NOW, Look(width=42))).splitlines()
+    assert "    api sha256:9f2c01…   web unchanged" in lines
+    lines = plain(view.render(WAITING, NOW, Look(width=30))).splitlines()
+    assert "    api sha256:9f2c01…" in lines
+    assert "    web unchanged" in lines
+
+
+def test_what_is_cut_off_is_marked_once() -> None:
+    assert shorten("sha256:9f2c01… and more", 16) == "sha256:9f2c01…"
 
 
 def test_an_approval_about_to_lapse_says_when() -> None:

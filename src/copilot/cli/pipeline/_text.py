@@ -116,7 +116,7 @@ def shorten(text: str, width: int) -> str:
         if room < 0:
             break
         kept += character
-    return kept.rstrip() + "…" if width > 0 else ""
+    return kept.rstrip(" …") + "…" if width > 0 else ""
 
 
 def cut(line: Line, width: int) -> Line:

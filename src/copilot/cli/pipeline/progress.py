@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copilot.cli._output import duration
 from copilot.cli.pipeline._text import Line, Look, Span, printable
-from copilot.cli.pipeline.view import STATUS_WORDS, Hints, action_symbol, describe_revision, elapsed, is_waiting
+from copilot.cli.pipeline.view import STATUS_WORDS, Held, Hints, action_symbol, describe_revision, elapsed, is_waiting, symbol
 from copilot.engine import ActionState, ExecutionDetail, StageState
 
 
@@ -29,6 +29,11 @@ def changes(before: ExecutionDetail | None, after: ExecutionDetail, now: float, 
         took = duration(after.summary.ended_at - after.summary.started_at)
         lines.append((*_title(after), Span("  "), Span(words, style), Span(f" after {took}")))
     return [look.translate(line) for line in lines]
+
+
+def held_up(held: Held, look: Look, hints: Hints) -> Line:
+    """That an execution waits for another one."""
+    return look.translate((symbol("Pending", look), Span(f" {held.stage}  "), *held.line(look, hints)))
 
 
 def _title(execution: ExecutionDetail) -> Line:

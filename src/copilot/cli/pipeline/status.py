@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import replace
@@ -45,14 +46,15 @@ def status(context: Context, name: str | None, as_json: bool, watch: bool, execu
         follow(target, detail)
     else:
         look = Look.of(sys.stdout)
-        out(paint(view.render(detail, time.time(), look, target.hints)))
+        out(paint(view.render(detail, time.time(), look, target.hints, _held(target, detail))))
         _explain(target, detail)
 
 
 def follow(target: Target, detail: ExecutionDetail) -> None:
     """Show an execution until it ends, then exit: with 0 if it succeeded."""
     try:
-        detail = _live(target, detail) if sys.stdout.isatty() else _lines(target, detail)
+        can_redraw = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        detail = _live(target, detail) if can_redraw else _lines(target, detail)
     except KeyboardInterrupt:
         say(f"\nExecution #{detail.summary.number} goes on; see it with `{target.command('status')}`.")
         click.get_current_context().exit(_INTERRUPTED)
@@ -69,7 +71,8 @@ def _live(target: Target, detail: ExecutionDetail) -> ExecutionDetail:
     stream = sys.stdout
 
     def shown(height: int | None) -> Text:
-        lines = view.render(detail, time.time(), replace(Look.of(stream), height=height), target.hints)
+        look = replace(Look.of(stream), height=height)
+        lines = view.render(detail, time.time(), look, target.hints, _held(target, detail))
         return Text.from_ansi(fit(paint(lines), stream), no_wrap=True)
 
     console = Console(file=stream, highlight=False)
@@ -84,14 +87,30 @@ def _live(target: Target, detail: ExecutionDetail) -> ExecutionDetail:
 
 def _lines(target: Target, detail: ExecutionDetail) -> ExecutionDetail:
     before: ExecutionDetail | None = None
+    held_before: view.Held | None = None
+    look = Look.of(sys.stdout)
     while True:
-        lines = progress.changes(before, detail, time.time(), Look.of(sys.stdout), target.hints)
+        lines = progress.changes(before, detail, time.time(), look, target.hints)
+        held = _held(target, detail)
+        if held is not None and held != held_before:
+            lines.append(progress.held_up(held, look, target.hints))
         if lines:
             out(paint(lines))
         if detail.summary.ended_at is not None:
             return detail
         time.sleep(_LOOK_AGAIN)
-        before, detail = detail, target.engine.execution(target.app, target.name, detail.summary.number)
+        before, held_before = detail, held
+        detail = target.engine.execution(target.app, target.name, detail.summary.number)
+
+
+def _held(target: Target, detail: ExecutionDetail) -> view.Held | None:
+    """Which execution keeps this one from going on, if one does."""
+    stage = view.awaited_stage(detail)
+    if stage is None:
+        return None
+    number = detail.summary.number
+    others = [e.number for e in target.engine.executions(target.app, target.name) if e.ended_at is None and e.number != number]
+    return view.held(stage, (target.engine.execution(target.app, target.name, other) for other in others))
 
 
 def _explain(target: Target, detail: ExecutionDetail) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from copilot.cli._output import ago, cell_width, duration, pad
@@ -14,6 +14,8 @@ _GAP = 3
 _STAGE_INDENT, _ACTION_INDENT = 4, 8
 _SHORTEST_SUMMARY = 12
 _RIGHT_EDGE = 100
+_BETWEEN_PARTS = "   "
+"""What divides the parts of an action's summary, which may stand in lines of their own."""
 _EXPIRY_SHOWN_BELOW = 86400
 """Seconds left from which a waiting approval says when it lapses."""
 
@@ -49,6 +51,42 @@ class Hints:
         return Span(f"copilot pipeline {words}{self.flags}", "strong")
 
 
+@dataclass(frozen=True)
+class Held:
+    """An execution that waits for another one to leave a stage. ``approval``: the other one waits there for a person."""
+
+    stage: str
+    number: int
+    approval: bool
+
+    def line(self, look: Look, hints: Hints) -> Line:
+        """What it waits for, in words."""
+        if not self.approval:
+            return (Span(f"waits until #{self.number} has left it", "wait"),)
+        return (
+            Span(f"waits for #{self.number}, which waits for approval", "wait"),
+            Span(f" {look.arrow} "),
+            hints.command("approve"),
+        )
+
+
+def awaited_stage(execution: ExecutionDetail) -> str | None:
+    """The stage that an execution in progress could enter but has not; None if it is at work."""
+    if execution.summary.status != "InProgress" or any(s.status == "InProgress" for s in execution.stages):
+        return None
+    following = next((s for s in execution.stages if s.status == "Pending"), None)
+    return following.stage_name if following is not None and following.transition_enabled else None
+
+
+def held(stage: str, others: Iterable[ExecutionDetail]) -> Held | None:
+    """Which of the other executions is in a stage."""
+    for other in others:
+        there = next((s for s in other.stages if s.stage_name == stage and s.status == "InProgress"), None)
+        if there is not None:
+            return Held(stage, other.summary.number, any(is_waiting(a) for a in there.actions))
+    return None
+
+
 def is_waiting(action: ActionState) -> bool:
     """Whether the action is an approval that waits for a person."""
     return action.kind == "approval" and action.status == "InProgress"
@@ -72,11 +110,13 @@ def elapsed(started_at: float | None, ended_at: float | None, now: float) -> str
     return duration((now if ended_at is None else ended_at) - started_at)
 
 
-def render(execution: ExecutionDetail, now: float, look: Look, hints: Hints | None = None) -> list[Line]:
+def render(
+    execution: ExecutionDetail, now: float, look: Look, hints: Hints | None = None, held_by: Held | None = None
+) -> list[Line]:
     """The whole execution. When it is higher than ``look.height``, stages with nothing to see are shown as one line each."""
     hints = hints or Hints()
     header = [*_header(execution, now, look), ()]
-    stages = [_stage(stage, now, look, hints, _widths(execution, now)) for stage in execution.stages]
+    stages = [_stage(stage, now, look, hints, _widths(execution, now), held_by) for stage in execution.stages]
     if look.height is not None:
         stages = _collapse(execution.stages, stages, look.height - len(header))
     return [look.translate(cut(line, look.width)) for line in [*header, *(line for stage in stages for line in stage)]]
@@ -152,12 +192,14 @@ def _action_time(action: ActionState, now: float) -> str:
     return "" if is_waiting(action) else elapsed(action.started_at, action.ended_at, now)
 
 
-def _stage(stage: StageState, now: float, look: Look, hints: Hints, widths: _Widths) -> list[Line]:
+def _stage(stage: StageState, now: float, look: Look, hints: Hints, widths: _Widths, held_by: Held | None) -> list[Line]:
     waiting = any(is_waiting(a) for a in stage.actions)
     sign = symbol("Waiting" if waiting else stage.status, look)
     left: Line = (sign, Span(" "), Span(pad(stage.stage_name, widths.stage)))
     time = Span(f"{_stage_time(stage, now):>{widths.stage_time + _GAP}}", "quiet")
     notes = _transition(stage, look, hints)
+    if held_by is not None and held_by.stage == stage.stage_name:
+        notes.append(held_by.line(look, hints))
     if _is_one_line(stage):
         notes = [*_notes(stage.actions[0], now, look, hints), *notes]
     lines = flow((*left, time), notes, look.width, _STAGE_INDENT)
@@ -191,7 +233,7 @@ def _notes(action: ActionState, now: float, look: Look, hints: Hints) -> list[Li
         parts.append((Span(f"attempt {action.attempt}", "quiet"),))
     if action.summary:
         style: Style = "bad" if action.status == "Failed" else ""
-        parts.append((Span(printable(action.summary), style),))
+        parts += [(Span(printable(part), style),) for part in action.summary.split(_BETWEEN_PARTS)]
     if action.url and action.url not in action.summary:
         parts.append((Span(printable(action.url), "quiet"),))
     return parts
