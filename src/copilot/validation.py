@@ -9,7 +9,7 @@ from copilot.errors import Diagnostic, KeyPath, ManifestError, PlanError, Proble
 from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.loader import Document, load
 from copilot.manifest.pipeline import PipelineManifest
-from copilot.manifest.workload import load_workload
+from copilot.manifest.workload import env_file_variables, load_workload
 from copilot.release.plan import DeployAction, Plan
 from copilot.release.planner import plan
 from copilot.workspace import PipelineFiles, Workspace
@@ -41,10 +41,12 @@ def check_pipeline(
         diagnostics += error.diagnostics
     if document is not None:
         diagnostics += _buildspec_faults(workspace, files, document)
-    for name in _deployed(planned) if planned is not None else workspace.workloads():
-        diagnostics += _workload_faults(workspace, name)
+    deployed = _deployed(planned) if planned is not None else dict.fromkeys(workspace.workloads(), ())
+    for name, targets in deployed.items():
+        diagnostics += _workload_faults(workspace, name, targets)
     if document is None or planned is None or diagnostics:
-        raise ManifestError(diagnostics)
+        # One file of variables may serve several workloads and environments.
+        raise ManifestError(list(dict.fromkeys(diagnostics)))
     return document, planned
 
 
@@ -63,9 +65,11 @@ def _plan(
         raise ManifestError([document.diagnostic(problem) for problem in error.problems]) from None
 
 
-def _deployed(planned: Plan) -> list[str]:
+def _deployed(planned: Plan) -> dict[str, Sequence[str]]:
+    """The workloads that a plan deploys, each with the environments it goes to."""
     actions = (action for stage in planned.stages for action in stage.actions)
-    return sorted({action.workload for action in actions if isinstance(action, DeployAction)})
+    pairs = sorted({(a.workload, a.environment) for a in actions if isinstance(a, DeployAction)})
+    return {name: [environment for other, environment in pairs if other == name] for name, _ in pairs}
 
 
 def _buildspec_faults(workspace: Workspace, files: PipelineFiles, document: Document[PipelineManifest]) -> Iterator[Diagnostic]:
@@ -103,16 +107,21 @@ def _missing_hint(workspace: Workspace, named: str, default: str) -> str:
     return "paths begin at the repository's root"
 
 
-def _workload_faults(workspace: Workspace, name: str) -> Sequence[Diagnostic]:
+def _workload_faults(workspace: Workspace, name: str, environments: Sequence[str]) -> Iterator[Diagnostic]:
     try:
         document = load_workload(workspace.workload_manifest(name))
     except ManifestError as error:
-        return error.diagnostics
+        yield from error.diagnostics
+        return
     written = document.model.name
-    if written == name:
-        return ()
-    message = f"the workload is called `{written}`, but its folder `{name}`"
-    return (document.diagnostic(Problem(("name",), message, "give both the same name")),)
+    if written != name:
+        message = f"the workload is called `{written}`, but its folder `{name}`"
+        yield document.diagnostic(Problem(("name",), message, "give both the same name"))
+    for environment in environments:
+        try:
+            env_file_variables(document, workspace.root, workspace.application, environment)
+        except ManifestError as error:
+            yield from error.diagnostics
 
 
 def _from_repository(workspace: Workspace, path: Path) -> str:

@@ -167,7 +167,11 @@ class TestOverrides:
             ("    count: 5", "    count: many", "37:12+4", "`environments.prod.count` must be a whole number, not text", None),
             ("    count: 5", "    count:", "37:5+5", "`environments.prod.count` has no value", "give it one, or remove the line"),
             ("    count: 5", "    name: other", "37:5+4", "`name` cannot be overridden", "remove it here"),
-            ("    count: 5", "    sidecars: {}", "37:5+8", "`environments.prod.sidecars` is not supported yet", None),
+            ("    count: 5", "    logging: {}", "37:5+7", "`environments.prod.logging` is not supported yet", None),
+            ("    count: 5", "    sidecars: {log: {}}", "37:16+3", "`image` is missing in `environments.prod.sidecars.log`",
+             "such as `image: nginx:1.27`"),
+            ("    count: 5", "    env_file: prod.txt", "37:15+8", "`environments.prod.env_file` must end in `.env`",
+             "Amazon ECS takes no other file"),
             ("    count: 5", "    image: {port: 0}", "37:19+1", "`environments.prod.image.port` must be at least 1, not 0", None),
             ("      healthcheck: /up", "      healthcheck: up", "41:20+2",
              "`environments.prod.http.healthcheck.path` must be a path that begins with `/` and has no spaces",
@@ -285,10 +289,10 @@ def test_bad_manifest(old: str, new: str, position: str, message: str, hint: str
 @pytest.mark.parametrize(
     "key",
     [
-        "platform", "network", "sidecars", "storage", "exec", "logging", "observability", "deployment", "taskdef_overrides",
-        "publish", "env_file", "nlb", "http.alias", "http.stickiness", "http.additional_rules", "http.allowed_source_ips",
-        "http.version", "http.redirect_to_https", "http.target_container", "image.healthcheck", "image.depends_on",
-        "image.labels", "image.credentials", "image.build.cache_from",
+        "logging", "observability", "deployment", "taskdef_overrides",
+        "publish", "nlb", "http.alias", "http.stickiness", "http.additional_rules", "http.allowed_source_ips",
+        "http.version", "http.redirect_to_https", "http.target_container", "image.depends_on",
+        "image.labels", "image.credentials",
     ],
 )  # fmt: skip
 def test_what_aws_copilot_has_and_we_do_not_is_said_by_name(key: str) -> None:
@@ -304,10 +308,10 @@ def test_what_aws_copilot_has_and_we_do_not_is_said_by_name(key: str) -> None:
 
 
 def test_a_slip_in_such_a_key_is_recognised() -> None:
-    (diagnostic,) = problems(BACKEND + "side_cars: {}\n")
+    (diagnostic,) = problems(BACKEND + "task_def_overrides: {}\n")
     assert (diagnostic.message, diagnostic.hint) == (
-        "unknown key `side_cars`",
-        "did you mean `sidecars`? It is not supported yet",
+        "unknown key `task_def_overrides`",
+        "did you mean `taskdef_overrides`? It is not supported yet",
     )
 
 

@@ -12,7 +12,7 @@ from copilot.errors import CopilotError, Diagnostic, ManifestError, UnsupportedE
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder, refuse_location
 from copilot.local.runtime import ImageBuilder, ImageRequest, Print
-from copilot.manifest.workload import Workload, load_workload
+from copilot.manifest.workload import Workload, env_file_variables, load_workload
 from copilot.release.describe import describe
 from copilot.release.description import ReleaseDescription
 from copilot.release.plan import release_path
@@ -53,7 +53,7 @@ def build_workloads(
     settled = _load(workspace, targets)
     built: dict[tuple[str, str], str] = {}
     descriptions = []
-    for (name, environment), manifest in settled.items():
+    for (name, environment), (manifest, variables) in settled.items():
         request = _image_request(workspace, name, manifest)
         key = (name, repr(request))
         if key not in built:
@@ -65,7 +65,14 @@ def build_workloads(
                 raise type(error)(f"image of `{name}`: {error.message}", hint=error.hint, details=error.details) from error
             out(f"{name}: {built[key]} in {time.monotonic() - begin:.1f} s")
         descriptions.append(
-            describe(manifest, application=workspace.application, environment=environment, image=built[key], revision=revision)
+            describe(
+                manifest,
+                application=workspace.application,
+                environment=environment,
+                image=built[key],
+                revision=revision,
+                env_file=variables,
+            )
         )
     return descriptions
 
@@ -81,19 +88,28 @@ def write_descriptions(descriptions: Sequence[ReleaseDescription], output_dir: P
     return paths
 
 
-def _load(workspace: Workspace, targets: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], Workload]:
-    found: dict[tuple[str, str], Workload] = {}
+def _load(
+    workspace: Workspace, targets: Mapping[str, Sequence[str]]
+) -> dict[tuple[str, str], tuple[Workload, Mapping[str, str]]]:
+    """The manifest of each workload as it is in each environment, and what its ``env_file`` holds."""
+    found: dict[tuple[str, str], tuple[Workload, Mapping[str, str]]] = {}
     diagnostics: list[Diagnostic] = []
     for name, environments in targets.items():
         try:
-            manifest: Workload = load_workload(workspace.workload_manifest(name)).model
+            document = load_workload(workspace.workload_manifest(name))
         except ManifestError as error:
             diagnostics += error.diagnostics
             continue
         for environment in environments:
-            found[name, environment] = manifest.resolved(environment, workspace.application)
+            manifest = document.model.resolved(environment, workspace.application)
+            try:
+                variables = env_file_variables(document, workspace.root, workspace.application, environment)
+            except ManifestError as error:
+                diagnostics += error.diagnostics
+            else:
+                found[name, environment] = manifest, variables
     if diagnostics:
-        raise ManifestError(diagnostics)
+        raise ManifestError(list(dict.fromkeys(diagnostics)))
     return found
 
 

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from copilot.errors import ManifestError
+from copilot.errors import KeyPath, ManifestError, Problem
+from copilot.manifest.containers import Network, PartName, Platform, SidecarSettings, Storage, sidecar_faults
 from copilot.manifest.faults import Fault, bad_value, suggestion
-from copilot.manifest.loader import Document, SourceText, read, span_of, tree_of, validate
+from copilot.manifest.http import Http
+from copilot.manifest.image import Image, PublicImage, ServiceImage
+from copilot.manifest.loader import Document, SourceText, display_path, read, span_of, tree_of, validate
 from copilot.manifest.overrides import Overridable
-from copilot.manifest.scalars import AnyText, Arguments, Duration, FilePath, Name, OrText, Text, VariableName, Whole, Word
+from copilot.manifest.scalars import Arguments, Duration, Flag, Name, Text, Whole
 from copilot.manifest.schedule import ScheduleError, parse_schedule
 from copilot.manifest.section import Section
 from copilot.manifest.values import plain, shown
+from copilot.manifest.variables import EnvFile, Secrets, Variables, load_env_file
 
-Port = Annotated[Whole, Field(ge=1, le=65535)]
-Threshold = Annotated[Whole, Field(ge=1, le=10)]
 KINDS = ("Load Balanced Web Service", "Backend Service", "Scheduled Job")
 NOT_YET = ("Request-Driven Web Service", "Worker Service", "Static Site")
 _KINDS_HINT = "it is `Load Balanced Web Service`, `Backend Service` or `Scheduled Job`"
 _AUTOSCALING = {"range", "cooldown", "cpu_percentage", "memory_percentage", "requests", "response_time", "queue_delay", "spot"}
-_ROUTE = re.compile(r"[A-Za-z0-9_\-.$/~\"'@:+&{}]*")
-_SUCCESS_CODES = re.compile(r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*")
 
 
 def _kind(value: Any) -> Any:
@@ -38,49 +36,9 @@ def _kind(value: Any) -> Any:
     return value
 
 
-def _build(value: Any) -> Any:
-    """Dockerfile and context follow from each other, as in AWS Copilot."""
-    if isinstance(value, str):
-        value = {"dockerfile": value}
-    if not isinstance(value, Mapping):
-        return value
-    dockerfile, context = value.get("dockerfile"), value.get("context")
-    if dockerfile is None and isinstance(context, str):
-        return {**value, "dockerfile": posixpath.join(context, "Dockerfile")}
-    if context is None and isinstance(dockerfile, str):
-        return {**value, "context": posixpath.dirname(dockerfile) or "."}
-    return value
-
-
-def _healthcheck(value: Any) -> Any:
-    return {"path": value} if isinstance(value, str) else value
-
-
 def _count(value: Any) -> Any:
     if isinstance(value, Mapping) and _AUTOSCALING & value.keys():
         raise bad_value("with autoscaling is not supported yet", "write a whole number")
-    return value
-
-
-def _setting(value: Any) -> Any:
-    if isinstance(value, Mapping) and value.keys() & {"from_cfn", "secretsmanager"}:
-        raise bad_value(f"with `{next(iter(value))}` is not supported yet", "write it as text")
-    return value
-
-
-def _success_codes(value: str) -> str:
-    if not _SUCCESS_CODES.fullmatch(value):
-        raise bad_value("must be HTTP status codes from 200 to 499, such as `200`, `200,301` or `200-299`")
-    return value
-
-
-def _route(value: str) -> str:
-    wrong = _ROUTE.match(value)
-    end = wrong.end() if wrong else 0
-    if end < len(value):
-        raise bad_value("must not contain a space" if value[end] == " " else f"must not contain {shown(value[end])}")
-    if len(value) > 128:
-        raise bad_value(f"must have at most 128 characters, not {len(value)}")
     return value
 
 
@@ -92,121 +50,10 @@ def _schedule(value: str) -> str:
     return value
 
 
-def _check_path(value: str) -> str:
-    if not value.startswith("/") or not value.isprintable() or " " in value:
-        raise bad_value("must be a path that begins with `/` and has no spaces", "such as `/health`")
-    return value
-
-
-class ImageBuild(Section):
-    """How the image is built."""
-
-    unsupported = frozenset({"cache_from"})
-
-    dockerfile: FilePath = Field("Dockerfile", description="Path of the Dockerfile. Default: `Dockerfile` in the context.")
-    context: FilePath = Field(".", description="Folder that the build may read. Default: the Dockerfile's folder.")
-    target: Word | None = Field(None, description="Stage of the Dockerfile to build. Default: the last one.")
-    args: dict[VariableName, AnyText] = Field(default_factory=dict, description="Build arguments.")
-
-
-class Image(Section):
-    """The container image of a workload that nothing connects to."""
-
-    unsupported = frozenset({"credentials", "labels", "depends_on", "healthcheck"})
-
-    build: Annotated[ImageBuild, BeforeValidator(_build), OrText()] | None = Field(
-        None, description="Path of the Dockerfile, or more about the build. Paths are relative to the repository's root."
-    )
-    location: Word | None = Field(None, description="An existing image to use instead of building one.")
-
-    @classmethod
-    def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
-        """An image is built or it exists already."""
-        given = [key for key in ("build", "location") if data.get(key) is not None]
-        if len(given) == 2:
-            yield Fault(("location",), "sentence", "an image has either `build` or `location`, not both", "remove one", "key")
-        if not given:
-            yield Fault(("build",), "missing", hint="such as `build: Dockerfile`, or `location` for an existing image", at="key")
-
-
-class ServiceImage(Image):
-    """The image of a service that others may connect to."""
-
-    port: Port | None = Field(None, description="The port the service listens on.")
-
-
-class PublicImage(ServiceImage):
-    """The image of a service that the load balancer connects to."""
-
-    port: Port = Field(description="The port the service listens on.")
-
-
-class HealthCheckSettings(Section):
-    """When a task counts as healthy."""
-
-    path: Annotated[Text, AfterValidator(_check_path)] = Field("/", description="Path to ask for.")
-    port: Port | None = Field(None, description="Port to ask. Default: the image's.")
-    success_codes: Annotated[AnyText, AfterValidator(_success_codes)] = Field(
-        "200", description="HTTP status codes of a healthy task."
-    )
-    healthy_threshold: Threshold = Field(2, description="So many good answers in a row make a task healthy.")
-    unhealthy_threshold: Threshold = Field(2, description="So many bad answers in a row make it unhealthy.")
-    interval: Annotated[Duration, Field(gt=0, le=300)] = Field(10.0, description="Time between two questions.")
-    timeout: Annotated[Duration, Field(gt=0, le=120)] = Field(5.0, description="How long to wait for an answer.")
-    grace_period: Annotated[Duration, Field(ge=0, le=86400)] = Field(
-        60.0, description="How long a new task may take before bad answers count."
-    )
-
-
-class Http(Section):
-    """How requests reach the service."""
-
-    unsupported = frozenset(
-        {
-            "additional_rules",
-            "alb",
-            "alias",
-            "allowed_source_ips",
-            "hosted_zone",
-            "redirect_to_https",
-            "ssl_policy",
-            "stickiness",
-            "target_container",
-            "targetContainer",
-            "version",
-        }
-    )
-
-    path: Annotated[Text, AfterValidator(_route)] = Field(
-        description="Requests for this path and all below it reach the service; `/` is every path that no other service has."
-    )
-    healthcheck: Annotated[HealthCheckSettings, BeforeValidator(_healthcheck), OrText()] = Field(
-        default_factory=HealthCheckSettings, description="The path to ask for, or more about it."
-    )
-    deregistration_delay: Annotated[Duration, Field(ge=0, le=3600)] = Field(
-        60.0, description="How long a task may finish its requests before it is stopped."
-    )
-
-
 class Workload(Overridable):
     """What every kind of workload has."""
 
-    unsupported = frozenset(
-        {
-            "deployment",
-            "env_file",
-            "exec",
-            "logging",
-            "network",
-            "nlb",
-            "observability",
-            "platform",
-            "publish",
-            "sidecars",
-            "storage",
-            "taskdef_overrides",
-        }
-    )
+    unsupported = frozenset({"deployment", "logging", "nlb", "observability", "publish", "taskdef_overrides"})
 
     hints: ClassVar[Mapping[str, str]] = {
         "type": _KINDS_HINT,
@@ -221,12 +68,27 @@ class Workload(Overridable):
     memory: Annotated[Whole, Field(gt=0)] = Field(512, description="Memory of a task, in MiB.")
     entrypoint: Arguments | None = Field(None, description="Replaces the image's entrypoint.")
     command: Arguments | None = Field(None, description="Replaces the image's command.")
-    variables: dict[VariableName, Annotated[AnyText, BeforeValidator(_setting)]] = Field(
-        default_factory=dict, description="Environment variables."
+    variables: Variables = Field(default_factory=dict, description="Environment variables.")
+    env_file: EnvFile | None = Field(
+        None,
+        description="Path, from the repository's root, of a file with more environment variables. Those in `variables` win.",
     )
-    secrets: dict[VariableName, Annotated[Text, BeforeValidator(_setting)]] = Field(
+    secrets: Secrets = Field(
         default_factory=dict, description="Environment variable to the name of the secret that holds its value."
     )
+    platform: Platform | None = Field(None, description="What the image is built for. Default: this machine's.")
+    storage: Storage = Field(default_factory=Storage, description="Files that outlive releases.")
+    sidecars: dict[PartName, SidecarSettings] = Field(
+        default_factory=dict, description="Containers beside the main one in each task, by name."
+    )
+    network: Network = Field(default_factory=Network, description="How it reaches other workloads.")
+    exec: Flag = Field(False, description="Allow commands in tasks on AWS. On this machine `svc exec` always works.")
+
+    @classmethod
+    def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
+        """Sidecars fit the rest, and so do overrides."""
+        yield from sidecar_faults(data)
+        yield from super().rules(data)
 
 
 class Service(Workload):
@@ -303,3 +165,29 @@ def parse_workload(source: SourceText) -> WorkloadDocument:
     if meant == "Backend Service" or (meant is None and "http" not in tree.root.data):
         return validate(source, tree, BackendService)
     return validate(source, tree, LoadBalancedWebService)
+
+
+def env_file_variables(document: WorkloadDocument, root: Path, application: str, environment: str) -> dict[str, str]:
+    """The variables that a workload's ``env_file`` holds in one environment; none without such a file.
+
+    Args:
+        document: The workload's manifest.
+        root: Folder that the path in it begins at. The file must be inside.
+        application: The application, for placeholders in the path.
+        environment: The environment.
+
+    Raises:
+        ManifestError: The file is not there, or something is wrong in it.
+    """
+    named = document.model.resolved(environment, application).env_file
+    if named is None:
+        return {}
+    overridden = "env_file" in document.model.environments.get(environment, {})
+    path: KeyPath = ("environments", environment, "env_file") if overridden else ("env_file",)
+    file = root / named
+    if not file.resolve().is_relative_to(root.resolve()):
+        raise ManifestError([document.diagnostic(Problem(path, f"the file `{named}` is outside of the repository"))])
+    if not file.is_file():
+        message = f"the file `{named}` does not exist" if not file.exists() else f"`{named}` is not a file"
+        raise ManifestError([document.diagnostic(Problem(path, message, "paths begin at the repository's root"))])
+    return load_env_file(file, shown_as=display_path(file))

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
-from copilot.manifest.workload import Http, LoadBalancedWebService, ScheduledJob, Service, Workload
-from copilot.release.description import HealthCheck, ReleaseDescription, Routing, Schedule, WorkloadType
+from copilot.manifest.containers import MountPoint, SidecarSettings, VolumeSettings
+from copilot.manifest.http import Http
+from copilot.manifest.image import ContainerHealthCheck
+from copilot.manifest.workload import LoadBalancedWebService, ScheduledJob, Service, Workload
+from copilot.release.description import (
+    ContainerCheck,
+    HealthCheck,
+    ReleaseDescription,
+    Routing,
+    Schedule,
+    Sidecar,
+    Volume,
+    WorkloadType,
+)
 
 
-def describe(manifest: Workload, *, application: str, environment: str, image: str, revision: str) -> ReleaseDescription:
+def describe(
+    manifest: Workload,
+    *,
+    application: str,
+    environment: str,
+    image: str,
+    revision: str,
+    env_file: Mapping[str, str] | None = None,
+) -> ReleaseDescription:
     """The release of one workload to one environment: overrides applied, placeholders filled in.
 
     Args:
@@ -17,6 +38,7 @@ def describe(manifest: Workload, *, application: str, environment: str, image: s
         environment: Name of the environment.
         image: Digest of the built image.
         revision: The commit, as `ReleaseDescription.revision` has it.
+        env_file: What the manifest's ``env_file`` holds, as `env_file_variables` reads it.
     """
     settled = manifest.resolved(environment, application)
     return ReleaseDescription(
@@ -31,11 +53,40 @@ def describe(manifest: Workload, *, application: str, environment: str, image: s
         memory=settled.memory,
         port=settled.image.port if isinstance(settled, Service) else None,
         routing=_routing(settled.http) if isinstance(settled, LoadBalancedWebService) else None,
-        variables=settled.variables,
+        variables={**(env_file or {}), **settled.variables},
         secrets=settled.secrets,
         entrypoint=settled.entrypoint,
         command=settled.command,
+        check=_check(settled.image.healthcheck),
+        volumes=tuple(_volume(name, volume) for name, volume in settled.storage.volumes.items()),
+        sidecars=tuple(_sidecar(name, sidecar) for name, sidecar in settled.sidecars.items()),
+        platform=settled.platform,
         schedule=_schedule(settled) if isinstance(settled, ScheduledJob) else None,
+    )
+
+
+def _check(check: ContainerHealthCheck | None) -> ContainerCheck | None:
+    if check is None:
+        return None
+    return ContainerCheck(check.command, check.interval, check.retries, check.timeout, check.start_period)
+
+
+def _volume(name: str, place: VolumeSettings | MountPoint) -> Volume:
+    return Volume(name, place.path, place.read_only)
+
+
+def _sidecar(name: str, sidecar: SidecarSettings) -> Sidecar:
+    return Sidecar(
+        name=name,
+        image=sidecar.image.location,
+        port=sidecar.port,
+        essential=sidecar.essential,
+        variables=sidecar.variables,
+        secrets=sidecar.secrets,
+        entrypoint=sidecar.entrypoint,
+        command=sidecar.command,
+        volumes=tuple(_volume(mount.source_volume, mount) for mount in sidecar.mount_points),
+        check=_check(sidecar.healthcheck),
     )
 
 
