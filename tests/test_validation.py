@@ -178,3 +178,17 @@ def test_a_job_is_deployed_like_a_service(workspace: Workspace) -> None:
     assert "CreateOrUpdate-report-test" in [action.name for stage in plan.stages for action in stage.actions]
     change(workspace, "report/manifest.yml", job % "@dayly")
     assert problems(workspace) == ["copilot/report/manifest.yml:4:16 `on.schedule` is no schedule that is known"]
+
+
+def test_files_of_variables_are_checked(workspace: Workspace) -> None:
+    text = BACKEND.format(name="api") + "env_file: api.env\nenvironments: {prod: {env_file: prod.env}}\n"
+    change(workspace, "api/manifest.yml", text)
+    change(workspace, "web/manifest.yml", BACKEND.format(name="web") + "env_file: api.env\n")
+    (workspace.root / "api.env").write_text("A=1\nB\n")
+    assert problems(workspace) == [
+        "api.env:2:1 this line has no `=`",
+        "copilot/api/manifest.yml:5:33 the file `prod.env` does not exist",
+    ]
+    (workspace.root / "api.env").write_text("A=1\n")
+    (workspace.root / "prod.env").write_text("A=1\n")
+    check_pipeline(workspace, workspace.pipeline(), None)

@@ -7,7 +7,15 @@ import pytest
 from copilot.manifest.loader import SourceText
 from copilot.manifest.workload import Workload, parse_workload
 from copilot.release.describe import describe
-from copilot.release.description import HealthCheck, ReleaseDescription, Routing, Schedule
+from copilot.release.description import (
+    ContainerCheck,
+    HealthCheck,
+    ReleaseDescription,
+    Routing,
+    Schedule,
+    Sidecar,
+    Volume,
+)
 
 DIGEST = "sha256:" + "a" * 64
 WEB = """\
@@ -67,6 +75,64 @@ def test_a_job() -> None:
     assert (report.type, report.port, report.routing, report.count) == ("Scheduled Job", None, None, 1)
     assert report.schedule == Schedule("@daily", 2, 60.0)
     assert described(text + "environments: {prod: {on: {schedule: none}}}\n", "prod").schedule == Schedule("none", 2, 60.0)
+
+
+def test_what_only_containers_have() -> None:
+    text = """\
+name: api
+type: Backend Service
+platform: linux/arm64
+image:
+  build: Dockerfile
+  healthcheck: {command: [CMD, check], interval: 20s, retries: 3, timeout: 4s, start_period: 1m}
+storage: {volumes: {data: {path: /data, read_only: false}, cache: {path: /cache}}}
+sidecars:
+  proxy:
+    image: nginx
+    port: 80
+    essential: false
+    variables: {STAGE: "${COPILOT_ENVIRONMENT_NAME}"}
+    secrets: {TOKEN: t}
+    entrypoint: [/entry]
+    command: serve -v
+    mount_points: [{source_volume: data, path: /d}]
+    healthcheck: {command: "true"}
+"""
+    api = described(text, "test")
+    assert (api.platform, api.check) == ("linux/arm64", ContainerCheck(("check",), 20.0, 3, 4.0, 60.0))
+    assert api.volumes == (Volume("data", "/data"), Volume("cache", "/cache", read_only=True))
+    proxy = Sidecar(
+        name="proxy",
+        image="nginx",
+        port=80,
+        essential=False,
+        variables={"STAGE": "test"},
+        secrets={"TOKEN": "t"},
+        entrypoint=("/entry",),
+        command=("serve", "-v"),
+        volumes=(Volume("data", "/d", read_only=True),),
+        check=ContainerCheck(("CMD-SHELL", "true")),
+    )
+    assert api.sidecars == (proxy,)
+
+
+def test_defaults_of_containers_are_the_descriptions_own() -> None:
+    api = described(
+        BACKEND.replace("Dockerfile", "Dockerfile, healthcheck: {command: x}") + "sidecars: {s: {image: x}}\n", "test"
+    )
+    assert (api.check, api.sidecars) == (ContainerCheck(("CMD-SHELL", "x")), (Sidecar("s", "x"),))
+
+
+def test_variables_win_over_the_file_of_variables() -> None:
+    api = describe(
+        manifest(BACKEND + "variables: {A: manifest}\n"),
+        application="shop",
+        environment="test",
+        image=DIGEST,
+        revision="",
+        env_file={"A": "file", "B": "file"},
+    )
+    assert api.variables == {"A": "manifest", "B": "file"}
 
 
 def test_defaults_are_the_descriptions_own() -> None:
