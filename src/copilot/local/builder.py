@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 
 from pydantic import TypeAdapter
 
 from copilot.errors import CopilotError, Diagnostic, ManifestError, UnsupportedError
+from copilot.local.docker.images import DockerImageBuilder
 from copilot.local.home import Home
-from copilot.local.host.images import HostImageBuilder, refuse_location
+from copilot.local.host.images import HostImageBuilder
 from copilot.local.runtime import ImageBuilder, ImageRequest, Print
 from copilot.manifest.workload import Workload, env_file_variables, load_workload
 from copilot.release.describe import describe
@@ -21,59 +26,73 @@ from copilot.workspace import Workspace
 _DESCRIPTION = TypeAdapter(ReleaseDescription)
 
 
-def image_builder(runtimes: Sequence[str], home: Home) -> ImageBuilder:
-    """What builds images for environments of these runtimes. Raises UnsupportedError for one that is not there."""
-    unknown = sorted(set(runtimes) - {"host"})
-    if unknown:
-        raise UnsupportedError(f"runtime `{unknown[0]}` is not part of this release")
-    return HostImageBuilder(home)
+@dataclass(frozen=True)
+class _Wanted:
+    """An image for a runtime: one to build, or the location of one that exists."""
+
+    runtime: str
+    workload: str
+    source: ImageRequest | str
+    platform: str | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.runtime, self.workload, repr(self.source), self.platform))
+
+
+def image_builder(runtime: str, home: Home) -> ImageBuilder:
+    """What builds images for environments of a runtime. Raises UnsupportedError for one that is not there."""
+    if runtime == "host":
+        return HostImageBuilder(home)
+    if runtime == "docker":
+        return DockerImageBuilder(home)
+    raise UnsupportedError(f"runtime `{runtime}` is not part of this release")
 
 
 def build_workloads(
     workspace: Workspace,
     targets: Mapping[str, Sequence[str]],
     *,
+    runtimes: Mapping[str, str],
+    home: Home,
     revision: str,
-    builder: ImageBuilder,
     out: Print,
+    execution: str = "",
 ) -> list[ReleaseDescription]:
-    """Build each workload's image once and describe its release for each environment.
+    """Build each workload's image once for each runtime, side by side, and describe its release for each environment.
 
     Args:
         workspace: The checkout.
         targets: Workload to the environments it is deployed to.
+        runtimes: The runtime of each environment.
+        home: Where images are kept.
         revision: The commit, as in `ReleaseDescription.revision`.
-        builder: Builds the images.
         out: Takes progress, line by line.
+        execution: As in `ImageRequest.execution`.
 
     Raises:
         ManifestError: With every problem of every manifest, before anything is built.
         BuildError: Names the workload and what failed.
     """
     settled = _load(workspace, targets)
-    built: dict[tuple[str, str], str] = {}
+    builders = {runtime: image_builder(runtime, home) for runtime in sorted({runtimes[e] for _, e in settled})}
+    wanted = {
+        target: _wanted(workspace, target[0], runtimes[target[1]], manifest, revision, execution)
+        for target, (manifest, _) in settled.items()
+    }
+    images = _all_images(builders, [image for images in wanted.values() for image in images], workspace.root, _in_turn(out))
     descriptions = []
-    for (name, environment), (manifest, variables) in settled.items():
-        request = _image_request(workspace, name, manifest)
-        key = (name, repr(request))
-        if key not in built:
-            out(f"{name}: building from {request.dockerfile.relative_to(workspace.root)}")
-            begin = time.monotonic()
-            try:
-                built[key] = builder.build(request, _prefixed(out, name))
-            except CopilotError as error:
-                raise type(error)(f"image of `{name}`: {error.message}", hint=error.hint, details=error.details) from error
-            out(f"{name}: {built[key]} in {time.monotonic() - begin:.1f} s")
-        descriptions.append(
-            describe(
-                manifest,
-                application=workspace.application,
-                environment=environment,
-                image=built[key],
-                revision=revision,
-                env_file=variables,
-            )
+    for target, (manifest, variables) in settled.items():
+        main, *beside = (images[image] for image in wanted[target])
+        description = describe(
+            manifest,
+            application=workspace.application,
+            environment=target[1],
+            image=main,
+            revision=revision,
+            env_file=variables,
         )
+        sidecars = tuple(replace(s, image=image) for s, image in zip(description.sidecars, beside, strict=True))
+        descriptions.append(replace(description, sidecars=sidecars))
     return descriptions
 
 
@@ -113,19 +132,69 @@ def _load(
     return found
 
 
+def _wanted(
+    workspace: Workspace, name: str, runtime: str, manifest: Workload, revision: str, execution: str
+) -> tuple[_Wanted, ...]:
+    """The image of a workload's main container, then those of its sidecars."""
+    build = manifest.image.build
+    if build is None:
+        main = _Wanted(runtime, name, manifest.image.location or "", manifest.platform)
+    else:
+        request = ImageRequest(
+            application=workspace.application,
+            workload=name,
+            dockerfile=workspace.root / build.dockerfile,
+            context=workspace.root / build.context,
+            target=build.target,
+            args=build.args,
+            cache_from=build.cache_from,
+            platform=manifest.platform,
+            revision=revision,
+            execution=execution,
+        )
+        main = _Wanted(runtime, name, request)
+    sidecars = (_Wanted(runtime, name, s.image.location, manifest.platform) for s in manifest.sidecars.values())
+    return (main, *sidecars)
+
+
+def _all_images(builders: Mapping[str, ImageBuilder], wanted: Sequence[_Wanted], root: Path, out: Print) -> dict[_Wanted, str]:
+    """The digest of each image. As many are made at once as this machine has cores."""
+    different = list(dict.fromkeys(wanted))
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="image") as pool:
+        made = {image: pool.submit(_image, builders[image.runtime], image, root, out) for image in different}
+        try:
+            return {image: future.result() for image, future in made.items()}
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _image(builder: ImageBuilder, wanted: _Wanted, root: Path, out: Print) -> str:
+    name, source = wanted.workload, wanted.source
+    begin = time.monotonic()
+    try:
+        if isinstance(source, str):
+            digest = builder.locate(name, source, wanted.platform, _prefixed(out, name))
+            out(f"{name}: {source} is {digest}")
+            return digest
+        out(f"{name}: building from {source.dockerfile.relative_to(root)}")
+        digest = builder.build(source, _prefixed(out, name))
+    except CopilotError as error:
+        raise type(error)(f"image of `{name}`: {error.message}", hint=error.hint, details=error.details) from error
+    out(f"{name}: {digest} in {time.monotonic() - begin:.1f} s")
+    return digest
+
+
 def _prefixed(out: Print, workload: str) -> Print:
     return lambda line: out(f"{workload}: {line}")
 
 
-def _image_request(workspace: Workspace, name: str, manifest: Workload) -> ImageRequest:
-    build = manifest.image.build
-    if build is None:
-        refuse_location(name, manifest.image.location or "")
-    return ImageRequest(
-        application=workspace.application,
-        workload=name,
-        dockerfile=workspace.root / build.dockerfile,
-        context=workspace.root / build.context,
-        target=build.target,
-        args=build.args,
-    )
+def _in_turn(out: Print) -> Print:
+    """The same for several threads."""
+    lock = Lock()
+
+    def turn(line: str) -> None:
+        with lock:
+            out(line)
+
+    return turn

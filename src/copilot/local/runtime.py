@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from copilot.engine import Environment
+from copilot.errors import CopilotError
 from copilot.release.description import ReleaseDescription
 
 Print = Callable[[str], None]
@@ -22,12 +23,16 @@ class TaskSpec:
         id: Unique among all tasks ever; names the task's files and marks its process (``COPILOT_TASK_ID``).
         port: The loopback port it must listen on; None if nothing connects to it.
         variables: The complete set of variables on top of the image's own, secrets included. Never logged.
+        sidecar_variables: The same for each sidecar, by name.
+        release: The number of the release.
     """
 
     id: str
     description: ReleaseDescription
     port: int | None
     variables: Mapping[str, str]
+    sidecar_variables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    release: int = 0
 
 
 @dataclass(frozen=True)
@@ -72,11 +77,23 @@ class Runtime(Protocol):
         """
         ...
 
+    def front_door_addresses(self) -> tuple[str, ...]:
+        """Addresses of this machine, besides the loopback ones, where tasks look for the front door of their environment."""
+        ...
+
     def start(self, spec: TaskSpec) -> None:
         """Start the task's process and return; it outlives this server. Idempotent: a task that runs is left alone.
 
         Raises DeploymentError when it cannot be started at all (no such command, image gone).
         """
+        ...
+
+    def unavailable(self) -> CopilotError | None:
+        """Why no task can be started, stopped or looked at now; None if they can. What runs may go on meanwhile."""
+        ...
+
+    def runs(self, task_id: str) -> bool:
+        """Whether the task runs. The last thing that is known, while the runtime is unavailable. Costs nearly nothing."""
         ...
 
     def pid(self, task_id: str) -> int | None:
@@ -91,6 +108,7 @@ class Runtime(Protocol):
         """Why it ended, for a person: ``exit 1``, ``killed by SIGKILL``, or ``ended`` when unknown. None while it runs.
 
         ``exit 0`` exactly is what tells a job's success. ``ended`` is also the answer for a task that was never started.
+        Raises EngineUnavailableError if that cannot be known now.
         """
         ...
 
@@ -122,10 +140,21 @@ class Runtime(Protocol):
         """Delete what the tasks of an environment shared. None of them runs any more."""
         ...
 
+    def close(self) -> None:
+        """Let go of what this server holds of it. Tasks go on."""
+        ...
+
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """An image to build: ``image.build`` of a workload manifest, with paths resolved inside the checkout."""
+    """An image to build: ``image.build`` of a workload manifest, with paths resolved inside the checkout.
+
+    Attributes:
+        cache_from: Images whose layers may be used again.
+        platform: What it is for, such as ``linux/amd64``; None: this machine.
+        revision: The commit, as `ReleaseDescription.revision` has it.
+        execution: The pipeline and the number of the execution that builds it, ``main-14``; empty outside of one.
+    """
 
     application: str
     workload: str
@@ -133,14 +162,22 @@ class ImageRequest:
     context: Path
     target: str | None = None
     args: Mapping[str, str] | None = None
+    cache_from: tuple[str, ...] = ()
+    platform: str | None = None
+    revision: str = ""
+    execution: str = ""
 
 
 class ImageBuilder(Protocol):
-    """Builds images for a runtime. Used by the process that holds the checkout, with no server needed."""
+    """Builds images for a runtime, from any thread. Used by the process that holds the checkout, with no server needed."""
 
     def build(self, request: ImageRequest, out: Print) -> str:
         """Build and keep the image; the answer is its digest, ``sha256:<64 hex>``. The same content gives the same digest.
 
         Raises BuildError, naming the Dockerfile's ``file:line:column``, or UnsupportedError for what the runtime cannot do.
         """
+        ...
+
+    def locate(self, workload: str, location: str, platform: str | None, out: Print) -> str:
+        """The digest of an existing image, fetched if it is not here. Raises NotFoundError, BuildError or UnsupportedError."""
         ...

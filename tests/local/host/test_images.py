@@ -13,7 +13,7 @@ import pytest
 
 from copilot.errors import BuildError, NotFoundError, UnsupportedError
 from copilot.local.home import Home
-from copilot.local.host.images import HostImageBuilder, ImageStore, refuse_location
+from copilot.local.host.images import HostImageBuilder, ImageStore
 from copilot.local.host.rootfs import Rootfs, RootfsError, copy_tree, delete_tree
 from copilot.local.runtime import ImageRequest
 from tests.local.host.conftest import Builds
@@ -261,9 +261,9 @@ def test_a_context_that_is_no_folder(builds: Builds, home: Home) -> None:
         HostImageBuilder(home).build(ImageRequest("shop", "web", builds.folder / "Dockerfile", builds.folder / "none"), print)
 
 
-def test_a_finished_image_is_refused() -> None:
-    with pytest.raises(UnsupportedError, match=r"workload `web` has `image\.location: nginx:1`"):
-        refuse_location("web", "nginx:1")
+def test_a_finished_image_is_refused(home: Home) -> None:
+    with pytest.raises(UnsupportedError, match="workload `web` uses the image `nginx:1`, which the host runtime cannot run"):
+        HostImageBuilder(home).locate("web", "nginx:1", None, print)
 
 
 def test_trees_are_copied_privately_and_deleted_wholly(tmp_path: Path) -> None:

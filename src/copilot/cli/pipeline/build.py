@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 )
 def build(context: Context, name: str | None, output_dir: Path) -> None:
     """In a buildspec: for the execution it runs in. By hand: for the pipeline of this workspace."""
-    from copilot.local.builder import build_workloads, image_builder, write_descriptions
+    from copilot.local.builder import build_workloads, write_descriptions
     from copilot.local.context import BuildContext
     from copilot.local.home import Home
 
@@ -44,26 +44,34 @@ def build(context: Context, name: str | None, output_dir: Path) -> None:
     workspace = context.require_workspace()
     given = BuildContext.from_environment()
     targets: Mapping[str, tuple[str, ...]]
+    runtimes: Mapping[str, str]
     if given is not None:
-        targets, runtimes, revision = given.targets, list(given.runtimes.values()), given.revision
+        targets, runtimes, revision = given.targets, given.runtimes, given.revision
     else:
         targets, runtimes = _by_hand(context, workspace, name)
         revision = revision_of(workspace.root)
     home = Home.default()
     home.create()
-    builder = image_builder(runtimes, home)
-    descriptions = build_workloads(workspace, targets, revision=revision, builder=builder, out=out)
+    descriptions = build_workloads(
+        workspace,
+        targets,
+        runtimes=runtimes,
+        home=home,
+        revision=revision,
+        out=out,
+        execution=f"{given.pipeline}-{given.execution}" if given is not None else "",
+    )
     write_descriptions(descriptions, output_dir)
     images = len({description.image for description in descriptions})
     say_done(f"{images} image{'' if images == 1 else 's'}, {len(descriptions)} releases to deploy in {output_dir}")
 
 
-def _by_hand(context: Context, workspace: Workspace, name: str | None) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+def _by_hand(context: Context, workspace: Workspace, name: str | None) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     from copilot.validation import check_pipeline
 
     environments = {environment.name: environment.runtime for environment in context.engine.environments(context.app)}
     _, plan = check_pipeline(workspace, choose_files(workspace, name), list(environments))
-    return deployment_targets(plan), [environments[name] for name in plan.environments]
+    return deployment_targets(plan), environments
 
 
 def deployment_targets(plan: Plan) -> dict[str, tuple[str, ...]]:

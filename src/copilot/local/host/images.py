@@ -139,13 +139,13 @@ class HostImageBuilder:
             rootfs.make_links_relative()
             return self.store.keep(folder, ImageConfig.of(dockerfile))
 
-
-def refuse_location(workload: str, location: str) -> NoReturn:
-    """Raise UnsupportedError for ``image.location``, a finished image of a registry."""
-    raise UnsupportedError(
-        f"workload `{workload}` has `image.location: {location}`, which the host runtime cannot run: it has no container engine",
-        hint="Set `image.build` to a Dockerfile that copies the program",
-    )
+    def locate(self, workload: str, location: str, platform: str | None, out: Print) -> NoReturn:
+        """Finished images of registries are for container engines. Raises UnsupportedError."""
+        del platform, out
+        raise UnsupportedError(
+            f"workload `{workload}` uses the image `{location}`, which the host runtime cannot run: it has no container engine",
+            hint="Set `image.build` to a Dockerfile that copies the program, or use an environment with `--runtime docker`",
+        )
 
 
 class _Copier:

@@ -86,6 +86,10 @@ class HostRuntime:
             own |= {"http_proxy": f"http://127.0.0.1:{proxy}", "no_proxy": "localhost,127.0.0.1,::1", "NODE_USE_ENV_PROXY": "1"}
         return own | {"COPILOT_LB_DNS": f"localhost:{environment.port}"}
 
+    def front_door_addresses(self) -> tuple[str, ...]:
+        """Tasks on this machine reach the front door where everyone does."""
+        return ()
+
     def start(self, spec: TaskSpec) -> None:
         """Start the task and return once its process exists; a task that runs is left alone."""
         self._collect()
@@ -106,6 +110,13 @@ class HostRuntime:
             raise DeploymentError(
                 f"task `{spec.id}` of `{spec.description.workload}` cannot be started", details=self.tail(spec.id)
             )
+
+    def unavailable(self) -> None:
+        """This machine always runs processes."""
+
+    def runs(self, task_id: str) -> bool:
+        """Whether the task's program runs."""
+        return self.pid(task_id) is not None
 
     def pid(self, task_id: str) -> int | None:
         """The program's process id while it runs, else None."""
@@ -191,6 +202,9 @@ class HostRuntime:
 
     def remove_environment(self, environment: Environment, *, keep_volumes: bool) -> None:
         """Tasks on this machine share nothing that has to be deleted."""
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def _prepare(self, spec: TaskSpec, folder: Path) -> Command:
         try:

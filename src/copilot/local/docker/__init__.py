@@ -1,0 +1,1 @@
+"""The docker runtime: tasks are containers of any Docker-compatible engine, driven through the ``docker`` command."""

@@ -1,0 +1,330 @@
+"""Tasks of the docker runtime: containers that outlive the server, found again by their labels."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+
+from copilot.engine import Environment
+from copilot.errors import CopilotError, DeploymentError, EngineUnavailableError, NotFoundError
+from copilot.local.docker import command, logs
+from copilot.local.docker.client import Answer, Docker
+from copilot.local.docker.command import Container
+from copilot.local.docker.containers import Containers, State, started, stopped
+from copilot.local.docker.failures import cpus_there, failure, is_conflict
+from copilot.local.docker.names import Names
+from copilot.local.docker.spec import main_container, sidecar_containers
+from copilot.local.home import Home
+from copilot.local.runtime import ExecCommand, TaskLog, TaskSpec
+from copilot.release.description import ReleaseDescription
+
+_FRONT_DOOR = "host.docker.internal"
+# These would change what the client itself does, so they do not go through its own environment.
+_OF_THE_CLIENT = re.compile(
+    r"PATH|HOME|USER|TMPDIR|(?:DOCKER|BUILDX|BUILDKIT|XDG|LD|DYLD|GO|SSL|SSH|OTEL|CONTAINER|PODMAN)[A-Z_]*"
+    r"|(?:https?|all|no|ftp)_proxy",
+    re.IGNORECASE,
+)
+_KILL_SECONDS = 30.0
+
+_log = logging.getLogger(__name__)
+
+
+class DockerRuntime:
+    """Runs tasks as containers (see `copilot.local.runtime.Runtime`)."""
+
+    name = "docker"
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.docker = Docker()
+        self.names = Names.of(home)
+        self._containers = Containers(self.docker, self.names.home, self._end_all)
+        self._networks: set[str] = set()
+        self._gateways: tuple[str, ...] | None = None
+        self._lock = Lock()
+
+    def check(self) -> None:
+        """Raises EngineUnavailableError unless a container engine answers."""
+        self.docker.check()
+
+    def unavailable(self) -> CopilotError | None:
+        """See `Runtime`."""
+        return self._containers.unavailable
+
+    def prepare(self, environment: Environment) -> None:
+        """Make the environment's network. Raises DeploymentError or EngineUnavailableError."""
+        network = self.names.network(environment.app, environment.name)
+        if network not in self._networks:
+            self._make_network(network, self.names.labels(environment.app, environment.name))
+
+    def variables(
+        self, description: ReleaseDescription, port: int | None, environment: Environment, proxy: int
+    ) -> dict[str, str]:
+        """See `Runtime`. Names of services are the network's; the front door answers on this machine's side of it."""
+        del port, proxy
+        own = {} if description.port is None else {"PORT": str(description.port)}
+        return own | {"COPILOT_LB_DNS": f"{_FRONT_DOOR}:{environment.port}"}
+
+    def front_door_addresses(self) -> tuple[str, ...]:
+        """See `Runtime`: this machine's address on the bridge. Where an engine runs in a virtual machine there is none to add."""
+        with self._lock:
+            if self._gateways is None and sys.platform == "linux":
+                answer = self._quietly(command.gateway())
+                if answer is None:
+                    return ()
+                self._gateways = tuple(address for address in answer.text.split() if _is_ours(address))
+            return self._gateways or ()
+
+    def start(self, spec: TaskSpec) -> None:
+        """See `Runtime`."""
+        if self.runs(spec.id):
+            return
+        self._discard([state.name for state in self._containers.of(spec.id)], spec.id)
+        try:
+            main = main_container(self.names, spec)
+            self._run(main, spec.variables, spec)
+            for sidecar, container in sidecar_containers(self.names, spec):
+                self._run(
+                    container, spec.sidecar_variables.get(sidecar.name, {}), spec, sidecar.name, essential=sidecar.essential
+                )
+        except CopilotError as error:
+            tail = self.tail(spec.id) if not isinstance(error, EngineUnavailableError) else ()
+            with suppress(CopilotError):
+                self._discard(
+                    [self.names.container(spec.id, s) for s in (None, *(s.name for s in spec.description.sidecars))], spec.id
+                )
+            what = f"a task of `{spec.description.workload}` cannot be started: {error.message}"
+            kind = EngineUnavailableError if isinstance(error, EngineUnavailableError) else DeploymentError
+            raise kind(what, hint=error.hint, details=error.details or tail) from error
+
+    def runs(self, task_id: str) -> bool:
+        """See `Runtime`: the main container and every essential sidecar."""
+        states = self._containers.of(task_id)
+        return any(s.sidecar is None for s in states) and all(s.running for s in states if s.essential)
+
+    def pid(self, task_id: str) -> int | None:
+        """See `Runtime`: of the main container's first process."""
+        if not self.runs(task_id):
+            return None
+        main = self._main(task_id)
+        if main is not None and main.running and main.pid is None:
+            with suppress(CopilotError):
+                self._containers.refresh([main.id])
+            main = self._main(task_id)
+        return main.pid if main is not None and main.running else None
+
+    def healthy(self, task_id: str) -> bool | None:
+        """See `Runtime`: all essential containers that have a check."""
+        found = [s.health for s in self._containers.of(task_id) if s.essential and s.health is not None]
+        return all(health == "healthy" for health in found) if found else None
+
+    def exit_reason(self, task_id: str) -> str | None:
+        """See `Runtime`."""
+        if self.runs(task_id):
+            return None
+        states = self._containers.of(task_id)
+        unavailable = self._containers.unavailable
+        if unavailable is not None and not states:
+            raise unavailable
+        # A sidecar's end is the cause if the main container still runs, or was stopped because of it.
+        for state in states:
+            if not state.running and state.essential and state.sidecar and (state.exit_code or self._runs_main(states)):
+                return f"sidecar `{state.sidecar}` ended: {_reason(state)}"
+        main = next((state for state in states if state.sidecar is None), None)
+        return _reason(main) if main is not None and not main.running else "ended"
+
+    def stop(self, task_id: str, grace_period: float) -> None:
+        """See `Runtime`. Sidecars are stopped after the main container, which may need them to the end."""
+        states = [state for state in self._containers.of(task_id) if state.running]
+        for group in ([s for s in states if s.sidecar is None], [s for s in states if s.sidecar is not None]):
+            if group:
+                self._stop(group, grace_period)
+
+    def remove(self, task_id: str) -> None:
+        """See `Runtime`. What its containers printed is kept."""
+        self._discard([state.name for state in self._containers.of(task_id)], task_id)
+
+    def tail(self, task_id: str, lines: int = 20) -> tuple[str, ...]:
+        """See `Runtime`."""
+        if lines <= 0:
+            return ()
+        found = self._printed(task_id, lines=lines, whole=False) or list(logs.kept(self._log(task_id)))
+        return tuple(line.text for line in sorted(found, key=lambda line: line.time)[-lines:])
+
+    def log(self, task_id: str, cursor: str = "") -> TaskLog:
+        """See `Runtime`. The cursor is a time."""
+        begin = logs.Cursor.parse(cursor)
+        since = f"{begin.time}Z" if begin.time else ""
+        ended = not self.runs(task_id)
+        lines = [*logs.kept(self._log(task_id)), *self._printed(task_id, since=since, whole=not ended)]
+        fresh, end = logs.after(lines, begin)
+        return TaskLog("".join(f"{line.text}\n" for line in fresh), str(end))
+
+    def command(self, task_id: str, argv: Sequence[str], *, interactive: bool) -> ExecCommand:
+        """See `Runtime`."""
+        main = self._main(task_id)
+        if main is None or not main.running:
+            raise NotFoundError(f"task `{task_id}` does not run")
+        # Whoever runs it may have another engine in mind than this server.
+        engine = {name: os.environ[name] for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG") if name in os.environ}
+        return ExecCommand((self.docker.program, *command.execute(main.name, argv, interactive=interactive)), engine)
+
+    def task_ids(self) -> list[str]:
+        """See `Runtime`."""
+        return self._containers.tasks()
+
+    def remove_environment(self, environment: Environment, *, keep_volumes: bool) -> None:
+        """Delete the network, and the volumes unless they are to be kept. Raises EngineUnavailableError or DeploymentError."""
+        labels = self.names.labels(environment.app, environment.name)
+        left = self.docker.run(command.list_containers(labels)).split()
+        if left:
+            self.docker.run(command.remove(left))
+        network = self.names.network(environment.app, environment.name)
+        answer = self.docker.ask(command.remove_network(network))
+        if answer.code and not re.search("not found|No such network", answer.output, re.IGNORECASE):
+            raise failure(answer.output)
+        self._networks.discard(network)
+        volumes = [] if keep_volumes else self.docker.run(command.list_volumes(labels)).split()
+        if volumes:
+            self.docker.run(command.remove_volumes(volumes))
+
+    def close(self) -> None:
+        """See `Runtime`."""
+        self._containers.close()
+
+    def _main(self, task_id: str) -> State | None:
+        return next((state for state in self._containers.of(task_id) if state.sidecar is None), None)
+
+    def _runs_main(self, states: Sequence[State]) -> bool:
+        return any(state.running and state.sidecar is None for state in states)
+
+    def _log(self, task_id: str) -> Path:
+        return self.home.logs / f"task-{task_id}.log"
+
+    def _make_network(self, network: str, labels: Mapping[str, str]) -> None:
+        answer = self.docker.ask(command.create_network(network, labels))
+        if answer.code and "already exists" not in answer.output:
+            raise failure(answer.output)
+        self._networks.add(network)
+
+    def _run(
+        self,
+        container: Container,
+        variables: Mapping[str, str],
+        spec: TaskSpec,
+        sidecar: str | None = None,
+        *,
+        essential: bool = True,
+    ) -> None:
+        own = {name: value for name, value in variables.items() if _OF_THE_CLIENT.fullmatch(name)}
+        inherited = {name: value for name, value in variables.items() if name not in own}
+        told = replace(container, inherited=tuple(inherited), described=bool(own))
+        described = "".join(f"{name}={value}\n" for name, value in own.items())
+        answer = self.docker.ask(command.run(told), variables=inherited, stdin=described)
+        if answer.code and self._mended(answer, told, spec):
+            fewer = cpus_there(answer.output)
+            told = replace(told, cpus=fewer) if fewer else told
+            answer = self.docker.ask(command.run(told), variables=inherited, stdin=described)
+        if answer.code:
+            raise failure(answer.output)
+        identity = answer.text.split()[-1]
+        self._containers.put(started(container.name, identity, spec.id, sidecar, essential=essential))
+
+    def _mended(self, answer: Answer, container: Container, spec: TaskSpec) -> bool:
+        """Whether the cause of a failure is gone now, so that another try makes sense."""
+        if is_conflict(answer.output):
+            self._discard([container.name], spec.id)
+            return True
+        if re.search(r"network \S+ not found", answer.output):
+            # Someone deleted it.
+            d = spec.description
+            self._make_network(container.network, self.names.labels(d.application, d.environment))
+            return True
+        return cpus_there(answer.output) is not None
+
+    def _stop(self, states: Sequence[State], grace_period: float) -> None:
+        answer = self.docker.ask(command.stop((s.name for s in states), grace_period), seconds=grace_period + _KILL_SECONDS)
+        if answer.code and "No such container" not in answer.output:
+            raise failure(answer.output)
+        for state in states:
+            self._containers.put(stopped(state))
+        self._containers.refresh([state.id for state in states])
+
+    def _discard(self, containers: Sequence[str], task_id: str) -> None:
+        """Delete containers, after what they printed was kept."""
+        if not containers:
+            return
+        found = [line for name in containers for line in self._logs_of(name, task_id)]
+        file = self._log(task_id)
+        last = max((line.time for line in logs.kept(file)), default="")
+        logs.append(file, sorted(line for line in found if line.time > last))
+        answer = self.docker.ask(command.remove(containers))
+        if answer.code and "No such container" not in answer.output:
+            raise failure(answer.output)
+        self._containers.drop(containers)
+
+    def _printed(self, task_id: str, *, since: str = "", lines: int | None = None, whole: bool = True) -> list[logs.Line]:
+        """What the containers of a task printed, as far as they are there."""
+        found = []
+        for state in self._containers.of(task_id):
+            found += self._logs_of(state.name, task_id, since=since, lines=lines, whole=whole)
+        return found
+
+    def _logs_of(
+        self, name: str, task_id: str, *, since: str = "", lines: int | None = None, whole: bool = False
+    ) -> list[logs.Line]:
+        answer = self._quietly(command.logs(name, since=since, lines=lines))
+        if answer is None:
+            return []
+        sidecar = name.removeprefix(self.names.container(task_id)).lstrip(".")
+        return logs.parse(answer.output, f"{sidecar}: " if sidecar else "", whole=whole)
+
+    def _quietly(self, arguments: Sequence[str]) -> Answer | None:
+        """The answer, or None if there is none to be had."""
+        try:
+            answer = self.docker.ask(arguments)
+        except EngineUnavailableError as error:
+            _log.warning("%s", error.message)
+            return None
+        return None if answer.code else answer
+
+    def _end_all(self, task_id: str) -> None:
+        """A container of a task has ended: when it was an essential one, its others are not wanted any more."""
+        if self.runs(task_id):
+            return
+        main = self._main(task_id)
+        grace_period = 10.0 if main is None else main.stop_seconds
+        try:
+            self.stop(task_id, grace_period)
+        except CopilotError as error:
+            _log.warning("what is left of task %s cannot be stopped: %s", task_id, error.message)
+
+
+def _reason(state: State) -> str:
+    if state.out_of_memory:
+        return f"killed: it needed more than its memory, {state.memory} MiB"
+    with suppress(ValueError):
+        if state.exit_code > 128:
+            return f"killed by {signal.Signals(state.exit_code - 128).name}"
+    return f"exit {state.exit_code}"
+
+
+def _is_ours(address: str) -> bool:
+    """Whether this machine has an address: it can listen on it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
