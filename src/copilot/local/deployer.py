@@ -21,6 +21,7 @@ from copilot.errors import ConflictError, DeploymentError, UnsupportedError
 from copilot.local import health, ports
 from copilot.local.frontdoor.config import EnvironmentRoutes, normal_path
 from copilot.local.frontdoor.table import routes
+from copilot.local.host.limits import refuse_unsupported
 from copilot.local.runtime import Print, Runtime, TaskSpec
 from copilot.local.store import Store
 from copilot.local.store.releases import ReleaseRecord, TaskRecord
@@ -217,9 +218,14 @@ class Deployer:
         return runtime
 
     def spec(self, release: ReleaseRecord, task_id: str, port: int | None) -> TaskSpec:
-        """What the runtime is told to run. Raises DeploymentError when a secret is missing."""
+        """What the runtime is told to run.
+
+        Raises DeploymentError when a secret is missing, and UnsupportedError for what the runtime cannot honour.
+        """
         description = release.description
         environment = self._store.catalog.environment(description.application, description.environment)
+        if environment.runtime == "host":
+            refuse_unsupported(description)
         runtime = self.runtime_of(description)
         of_runtime = runtime.variables(description, port, environment, self._frontdoor.internal_port)
         variables = task_variables(description, of_runtime, self._secret)
