@@ -192,3 +192,38 @@ def test_files_of_variables_are_checked(workspace: Workspace) -> None:
     (workspace.root / "api.env").write_text("A=1\n")
     (workspace.root / "prod.env").write_text("A=1\n")
     check_pipeline(workspace, workspace.pipeline(), None)
+
+
+@pytest.mark.parametrize(
+    ("repository", "message"),
+    [
+        ("https://ana:hunter2@example.com/shop.git", "the repository's URL must not hold a user or a token"),
+        ("https://hunter2@github.com/ana/shop", "the repository's URL must not hold a user or a token"),
+        ('"ext::sh -c hunter2"', "`ext::` runs a program instead of naming a repository"),
+        ('"https://example.com/a b"', "it has white space"),
+        ("ssh://-oProxyCommand=x/shop", "is not a host"),
+    ],
+)
+def test_a_repository_is_one_that_git_can_be_given(workspace: Workspace, repository: str, message: str) -> None:
+    change(workspace, "pipeline.yml", PIPELINE.replace("/srv/shop.git", repository))
+    with pytest.raises(ManifestError) as caught:
+        check_pipeline(workspace, workspace.pipeline(), None)
+    (diagnostic,) = caught.value.diagnostics
+    assert message in diagnostic.message
+    assert (diagnostic.line, diagnostic.column) == (5, 17)
+    if "@" in repository:
+        assert "hunter2" not in diagnostic.render()
+        assert "write `https://" in (diagnostic.hint or "")
+
+
+def test_a_repository_on_this_disk_may_have_spaces_in_its_path(workspace: Workspace) -> None:
+    change(workspace, "pipeline.yml", PIPELINE.replace("/srv/shop.git", '"/srv/the shop.git"'))
+    _, plan = check_pipeline(workspace, workspace.pipeline(), None)
+    assert plan.source.repository == "/srv/the shop.git"
+
+
+@pytest.mark.parametrize("branch", ["a..b", "x.lock", "refs/heads/main", "HEAD"])
+def test_a_branch_is_one_that_git_can_have(workspace: Workspace, branch: str) -> None:
+    change(workspace, "pipeline.yml", PIPELINE.replace("branch: main", f"branch: {branch}"))
+    assert len(problems(workspace)) == 1
+    assert problems(workspace)[0].startswith("copilot/pipeline.yml:6:13 `")

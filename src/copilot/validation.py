@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from copilot.errors import Diagnostic, KeyPath, ManifestError, PlanError, Problem
+from copilot.errors import Diagnostic, KeyPath, ManifestError, PlanError, Problem, RepositoryError
 from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.loader import Document, load
 from copilot.manifest.pipeline import PipelineManifest
 from copilot.manifest.workload import env_file_variables, load_workload
 from copilot.release.plan import DeployAction, Plan
 from copilot.release.planner import plan
+from copilot.repository import check_branch, check_url, normalise_url
 from copilot.workspace import PipelineFiles, Workspace
+
+_USER_IN_URL = re.compile(r"https?://[^/]*@", re.IGNORECASE)
 
 
 def check_pipeline(
@@ -40,6 +44,7 @@ def check_pipeline(
     except ManifestError as error:
         diagnostics += error.diagnostics
     if document is not None:
+        diagnostics += _source_faults(document)
         diagnostics += _buildspec_faults(workspace, files, document)
     deployed = _deployed(planned) if planned is not None else dict.fromkeys(workspace.workloads(), ())
     for name, targets in deployed.items():
@@ -70,6 +75,26 @@ def _deployed(planned: Plan) -> dict[str, Sequence[str]]:
     actions = (action for stage in planned.stages for action in stage.actions)
     pairs = sorted({(a.workload, a.environment) for a in actions if isinstance(a, DeployAction)})
     return {name: [environment for other, environment in pairs if other == name] for name, _ in pairs}
+
+
+def _source_faults(document: Document[PipelineManifest]) -> Iterator[Diagnostic]:
+    """A repository and a branch that git can be given, and no credentials in a file that is committed."""
+    properties = document.model.source.properties
+    repository = properties.repository
+    try:
+        check_url(repository)
+        if _USER_IN_URL.match(repository):
+            hint = f"write `{normalise_url(repository)}`; `copilot pipeline init` keeps a token where it belongs"
+            problem = Problem(
+                ("source", "properties", "repository"), "the repository's URL must not hold a user or a token", hint
+            )
+            yield document.diagnostic(problem)
+    except RepositoryError as error:
+        yield document.diagnostic(Problem(("source", "properties", "repository"), error.message, error.hint))
+    try:
+        check_branch(properties.branch)
+    except RepositoryError as error:
+        yield document.diagnostic(Problem(("source", "properties", "branch"), error.message, error.hint))
 
 
 def _buildspec_faults(workspace: Workspace, files: PipelineFiles, document: Document[PipelineManifest]) -> Iterator[Diagnostic]:

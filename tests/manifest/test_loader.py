@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -319,3 +320,19 @@ def assert_presentable(diagnostics: tuple[Diagnostic, ...], text: str) -> None:
         assert len(diagnostic.message) < 400
         for jargon in ("pydantic", "validat", "dict", "None", "tuple", "str_", "input", "http://", "https://", "Written"):
             assert jargon not in diagnostic.message
+
+
+def test_credentials_in_a_url_are_not_shown() -> None:
+    text = "name: p\nsource: {repository: https://ana:hunter2@example.com/p, brunch: main}\n"
+    with pytest.raises(ManifestError) as caught:
+        parse(text, PipelineManifest, "pipeline.yml")
+    assert "hunter2" not in caught.value.render()
+    brunch = next(d for d in caught.value.diagnostics if "brunch" in d.message)
+    assert brunch.source_line[brunch.column - 1 :].startswith("brunch")
+
+
+def test_a_pipe_instead_of_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipeline.yml")
+    with pytest.raises(ManifestError, match="error") as caught:
+        load(tmp_path / "pipeline.yml", PipelineManifest)
+    assert caught.value.diagnostics[0].message == "this is a pipe, not a file"

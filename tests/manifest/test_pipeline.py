@@ -190,9 +190,10 @@ TEXT_HINT = "use lowercase letters, digits and single hyphens, such as `my-shop`
         ("branch: main", "branch: --upload-pack=x", "8:13+15", "`source.properties.branch` must not begin with a hyphen", None),
         ("branch: main", "branch: a b", "8:13+3",
          "`source.properties.branch` must not contain spaces or control characters", None),
-        ("https://github.com/ana/shop", '"-x"', "7:17+4", "`source.properties.repository` must not begin with a hyphen", None),
+        ("https://github.com/ana/shop", '"-x"', "7:17+4", "`source.properties.repository` must not begin with a hyphen",
+         "write `./` in front of it"),
         ("https://github.com/ana/shop", r'"a\nb"', "7:17+6",
-         "`source.properties.repository` must not contain spaces or control characters", None),
+         "`source.properties.repository` must not contain control characters", None),
         ("buildspec: copilot/buildspec.yml", "buildspec: -x", "18:14+2", "`build.buildspec` must not begin with a hyphen",
          "write `./` in front of it"),
         # Several keys together

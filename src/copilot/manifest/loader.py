@@ -22,6 +22,7 @@ LARGEST_FILE = 1_000_000
 """Bytes. Nobody writes more by hand, and it keeps a wrong path from filling the memory."""
 
 
+_CREDENTIALS_IN_URL = re.compile(r"://[^/\s@]+@")
 _CONTEXT = 120
 """How many characters of a line are shown after what is underlined."""
 
@@ -53,7 +54,7 @@ class SourceText:
     def diagnostic(self, span: Span, message: str, hint: str | None = None) -> Diagnostic:
         """A message about a stretch of the text."""
         position = self.position(span)
-        line = self.text.split("\n")[position.line - 1].rstrip()
+        line = _without_credentials(self.text.split("\n")[position.line - 1].rstrip())
         end = position.column + position.length + _CONTEXT
         # One character for another, so that the caret stays below what it points at.
         shown = "".join(c if c.isprintable() else " " for c in line[:end]) + ("…" if len(line) > end else "")
@@ -113,6 +114,8 @@ def read(path: Path, shown_as: str | None = None) -> SourceText:
     """The text of a file. Raises ManifestError if it is missing, not a file, too large, or not UTF-8."""
     shown_as = shown_as or display_path(path)
     try:
+        if path.is_fifo():
+            raise ManifestError([_whole_file(shown_as, "this is a pipe, not a file")])
         with path.open("rb") as file:
             content = file.read(LARGEST_FILE + 1)
         if len(content) > LARGEST_FILE:
@@ -185,6 +188,11 @@ def display_path(path: Path) -> str:
         return str(path.absolute().relative_to(Path.cwd()))
     except (ValueError, OSError):
         return str(path)
+
+
+def _without_credentials(line: str) -> str:
+    """One character for another, so that a column stays a column."""
+    return _CREDENTIALS_IN_URL.sub(lambda match: f"://{'*' * (len(match.group()) - 4)}@", line)
 
 
 def _first_word(text: str, start: int) -> Span:

@@ -38,7 +38,7 @@ class SourceProperties(Section):
         "branch": "such as `branch: main`",
     }
 
-    repository: Word = Field(description="URL of the repository, or its path on this disk.")
+    repository: FilePath = Field(description="URL of the repository, or its path on this disk.")
     branch: Word = Field(description="A push to this branch starts an execution.")
     access_token_secret: Word | None = Field(
         None, description="Name of the secret that holds the access token for the repository. Never the token itself."
