@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from copilot.cli.pipeline._text import plain
-from copilot.cli.pipeline.changes import plan_changes, render
-from copilot.release.plan import ApprovalAction, BuildAction, DeployAction, Plan, SourceAction, Stage
+from copilot.cli.pipeline.changes import outline, plan_changes, render
+from copilot.release.plan import ApprovalAction, BuildAction, CommandsAction, DeployAction, Plan, SourceAction, Stage
 
 FETCH = SourceAction("SourceCodeFor-shop", 1, "Git", "/srv/shop.git", "main")
 SOURCE = Stage("Source", (FETCH,))
@@ -20,7 +20,7 @@ PROD = Stage("DeployTo-prod", (deploy("api", "prod"),), "prod")
 PLAN = Plan("shop", "p", (SOURCE, BUILD, TEST, PROD))
 
 
-def shown(before: Plan | None, after: Plan) -> str:
+def shown(before: Plan, after: Plan) -> str:
     return plain(render(plan_changes(before, after)))
 
 
@@ -28,9 +28,21 @@ def test_the_same_plan_has_no_changes() -> None:
     assert plan_changes(PLAN, PLAN) == []
 
 
-def test_a_new_pipeline_lists_all_its_stages() -> None:
-    assert shown(None, Plan("shop", "p", (SOURCE, BUILD, TEST))) == (
-        "+ Source\n    SourceCodeFor-shop\n+ Build\n+ DeployTo-test\n    CreateOrUpdate-api-test"
+def test_a_new_pipeline_is_outlined() -> None:
+    prod = replace(
+        PROD,
+        actions=(
+            ApprovalAction("ApprovePromotionTo-prod", 1, "prod", 60),
+            deploy("api", "prod", 2),
+            deploy("web", "prod", 2),
+            CommandsAction("TestCommands", 3, "prod", ("make test",), 60),
+        ),
+    )
+    assert plain(outline(replace(PLAN, stages=(SOURCE, BUILD, TEST, prod)))) == (
+        "Source          main of /srv/shop.git\n"
+        "Build           copilot/buildspec.yml\n"
+        "DeployTo-test   api\n"
+        "DeployTo-prod   approval → api, web → test commands"
     )
 
 

@@ -54,7 +54,7 @@ def test_diff_shows_the_changes_and_needs_a_yes(cli: Cli, shop: Shop) -> None:
     refused = cli("pipeline", "update", "--diff")
     assert refused.exit_code == 2
     assert "`--yes` is missing" in refused.stderr
-    assert "+ DeployTo-test" in refused.stdout
+    assert "DeployTo-test   web" in refused.stdout
     assert pipelines(shop) == []
     shop.push("1")
     cli.ok("pipeline", "deploy", "--diff", "--yes", "--allow-downgrade")

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from itertools import groupby
 from typing import Literal
 
+from copilot.cli._output import cell_width, pad
 from copilot.cli.pipeline._text import Line, Span, Style
-from copilot.release.plan import Action, Plan, Stage
+from copilot.release.plan import (
+    Action,
+    ApprovalAction,
+    BuildAction,
+    CommandsAction,
+    DeployAction,
+    Plan,
+    ProjectAction,
+    SourceAction,
+    Stage,
+)
 
 _KINDS = {
     "source": "fetch",
@@ -31,10 +43,14 @@ class Change:
     notes: tuple[str, ...] = ()
 
 
-def plan_changes(before: Plan | None, after: Plan) -> list[Change]:
-    """All differences, in the order of the stages; removed ones last. Without ``before`` every stage is added."""
-    if before is None:
-        return [_whole("added", stage) for stage in after.stages]
+def outline(plan: Plan) -> list[Line]:
+    """What a pipeline does: a line for each stage, with its actions in their order; those at the same time are listed."""
+    width = max((cell_width(stage.name) for stage in plan.stages), default=0)
+    return [(Span(f"{pad(stage.name, width)}   "), Span(_steps(stage), "quiet")) for stage in plan.stages]
+
+
+def plan_changes(before: Plan, after: Plan) -> list[Change]:
+    """All differences, in the order of the stages; removed ones last."""
     changes: list[Change] = []
     if before.mode != after.mode:
         changes.append(Change("changed", "execution mode", (f"{before.mode} → {after.mode}",)))
@@ -55,6 +71,25 @@ def render(changes: list[Change]) -> list[Line]:
         lines.append((Span(f"{sign} ", style), Span(change.what, style)))
         lines += [(Span("    "), Span(note)) for note in change.notes]
     return lines
+
+
+def _steps(stage: Stage) -> str:
+    by_order = groupby(sorted(stage.actions, key=lambda a: a.run_order), key=lambda a: a.run_order)
+    return " → ".join(", ".join(_in_words(action) for action in actions) for _, actions in by_order)
+
+
+def _in_words(action: Action) -> str:
+    match action:
+        case SourceAction():
+            return f"{action.branch} of {action.repository}"
+        case BuildAction():
+            return action.buildspec
+        case DeployAction():
+            return action.workload
+        case ProjectAction():
+            return action.name
+        case ApprovalAction() | CommandsAction():
+            return _KINDS[action.kind]
 
 
 def _whole(change: Literal["added", "removed"], stage: Stage) -> Change:

@@ -10,12 +10,12 @@ import click
 from copilot.cli import _ask
 from copilot.cli._context import Context
 from copilot.cli._options import app_option, yes_option
-from copilot.cli._output import dim, out, progress, say, say_done, say_next, yellow
+from copilot.cli._output import bold, dim, out, progress, say, say_done, say_next, yellow
 from copilot.cli._root import command
 from copilot.cli.pipeline import changes as plan_changes
 from copilot.cli.pipeline._manifest import choose_files, own_workspace
 from copilot.cli.pipeline._target import choose_pipeline, name_option
-from copilot.cli.pipeline._text import Look, paint, short_revision
+from copilot.cli.pipeline._text import Look, Span, paint, short_revision
 from copilot.errors import NotFoundError, RepositoryError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _DONE = {"created": "Created", "updated": "Updated", "unchanged": "Nothing to ch
 @command("pipeline update")
 @app_option
 @name_option
-@click.option("--diff", is_flag=True, help="Show what would change and ask before changing it.")
+@click.option("--diff", is_flag=True, help="Show what would change, and ask before changing it.")
 @yes_option
 def update(context: Context, name: str | None, diff: bool, yes: bool) -> None:
     """Everything is checked before anything is changed. The structure is read from here, the rest from the commit."""
@@ -39,17 +39,18 @@ def update(context: Context, name: str | None, diff: bool, yes: bool) -> None:
     files = choose_files(workspace, name)
     definition = _define(context, workspace, files)
     _warn(workspace, files, definition)
-    try:
-        before = context.engine.pipeline(context.app, definition.name).definition.plan
-    except NotFoundError:
-        before = None
-    _show_changes(before, definition.plan)
-    if diff and not yes and not _ask.confirm("Make it so?", flag="--yes", default=True):
-        say("Nothing was changed.")
-        return
+    before = _present_plan(context, definition.name)
+    if diff:
+        _show(before, definition.plan)
+        if not yes and not _ask.confirm("Make it so?", flag="--yes", default=True):
+            say("Nothing was changed.")
+            return
     with progress(f"Fetching {definition.repository}"):
         change = context.engine.put_pipeline(definition)
-    say_done(f"{_DONE[change.change]} pipeline {definition.name}   {dim(f'(pushes are noticed by {change.trigger})')}")
+    say_done(f"{_DONE[change.change]} pipeline {bold(definition.name)}")
+    if not diff:
+        _show(before, definition.plan)
+    say(dim(f"  pushes are noticed by {change.trigger}"))
     execution = context.engine.start_execution(context.app, definition.name, trigger="update")
     revision = f" of {short_revision(execution.revision.id)}" if execution.revision else ""
     say_done(f"Started execution #{execution.number}{revision}")
@@ -74,11 +75,19 @@ def _define(context: Context, workspace: Workspace, files: PipelineFiles) -> Pip
     )
 
 
-def _show_changes(before: Plan | None, after: Plan) -> None:
-    lines = plan_changes.render(plan_changes.plan_changes(before, after))
+def _present_plan(context: Context, name: str) -> Plan | None:
+    try:
+        return context.engine.pipeline(context.app, name).definition.plan
+    except NotFoundError:
+        return None
+
+
+def _show(before: Plan | None, after: Plan) -> None:
+    """What a new pipeline does, or what changes in one that is there."""
+    lines = plan_changes.outline(after) if before is None else plan_changes.render(plan_changes.plan_changes(before, after))
     if lines:
         look = Look.of(sys.stdout)
-        out(paint(look.translate(line) for line in lines) + "\n")
+        out(paint(look.translate((Span("  "), *line)) for line in lines))
 
 
 def _warn(workspace: Workspace, files: PipelineFiles, definition: PipelineDefinition) -> None:
