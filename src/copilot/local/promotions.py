@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from copilot.engine import Promotion, Revision, WorkloadPromotion
 from copilot.errors import CopilotError
 from copilot.local.artifacts import ArtifactStore
@@ -11,10 +9,8 @@ from copilot.local.store import Store
 from copilot.local.store.executions import ExecutionRecord
 from copilot.local.workers.deploy import read_description
 from copilot.local.workers.source import Sources
-from copilot.release.description import ReleaseDescription
 from copilot.release.plan import BUILD_ARTIFACT, ApprovalAction, DeployAction, Stage
-
-_NOT_SETTINGS = {"application", "environment", "workload", "image", "revision"}
+from copilot.release.settings import changed_settings
 
 
 class Promotions:
@@ -86,24 +82,3 @@ class Promotions:
             image_after=after.image,
             settings=changed_settings(current.description, after) if current else (),
         )
-
-
-def changed_settings(before: ReleaseDescription, after: ReleaseDescription) -> tuple[tuple[str, str, str], ...]:
-    """Settings that differ, as (name, before, after). Variables are listed one by one."""
-    changes = []
-    for field in fields(ReleaseDescription):
-        old, new = getattr(before, field.name), getattr(after, field.name)
-        if field.name in _NOT_SETTINGS or old == new:
-            continue
-        if field.name in {"variables", "secrets"}:
-            keys = sorted(k for k in {*old, *new} if old.get(k) != new.get(k))
-            changes += [(f"{field.name}.{key}", str(old.get(key, "—")), str(new.get(key, "—"))) for key in keys]
-        else:
-            changes.append((field.name, _shown(old), _shown(new)))
-    return tuple(changes)
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "—"
-    return " ".join(value) if isinstance(value, tuple) else str(value)
