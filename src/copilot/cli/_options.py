@@ -36,6 +36,17 @@ IGNORED_FLAGS: dict[str, tuple[str, ...]] = {
     "env show": ("--resources",),
     "svc init": ("--allow-downgrade", "--ingress-type=", "--no-subscribe", "--sources=", "--subscribe-topics="),
     "svc show": ("--resources",),
+    "svc deploy": (
+        "--allow-downgrade",
+        "--detach",
+        "--diff-yes",
+        "--force",
+        "--no-rollback",
+        "--resource-tags=",
+        "--tag=",
+    ),
+    "svc exec": ("--yes",),
+    "svc logs": ("--log-group=",),
     "deploy": (
         "--allow-downgrade",
         "--aws-access-key-id=",
@@ -52,6 +63,10 @@ IGNORED_FLAGS: dict[str, tuple[str, ...]] = {
         "--resource-tags=",
         "--tag=",
     ),
+    "job init": ("--allow-downgrade",),
+    "job deploy": ("--allow-downgrade", "--detach", "--no-rollback", "--resource-tags=", "--tag="),
+    "job package": ("--allow-downgrade", "--tag=", "--upload-assets"),
+    "job logs": ("--include-state-machine",),
     "pipeline update": ("--allow-downgrade",),
 }
 """By command: flags of AWS Copilot that a script may pass and that change nothing here; ``=``: it takes a value."""

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
 from copilot.cli import _ask
 from copilot.cli._context import Context
+from copilot.cli._deployment import see_through
 from copilot.cli._options import app_option, names
-from copilot.cli._output import FAILED, OK, bold, dim, duration, green, out, red, say, say_next
+from copilot.cli._output import dim, out, say, say_next
 from copilot.cli._root import command
-from copilot.errors import DeploymentError, UsageError
+from copilot.errors import UsageError
 
 if TYPE_CHECKING:
-    from copilot.engine import Deployment, Engine, Environment
+    from copilot.engine import Environment
     from copilot.release.description import ReleaseDescription
     from copilot.workspace import Workspace
 
-_POLL_SECONDS = 0.05
 _PRIORITY = re.compile(r"(?P<name>[^/]+)(?:/(?P<order>\d+))?")
 
 
@@ -40,13 +39,27 @@ _PRIORITY = re.compile(r"(?P<name>[^/]+)(?:/(?P<order>\d+))?")
 @click.option("--all", "everything", is_flag=True, help="All services of this repository.")
 def deploy(context: Context, given: tuple[str, ...], environment: str | None, everything: bool) -> None:
     """What is in the working tree, committed or not. What serves now keeps serving until the new release is healthy."""
-    workspace = context.require_workspace()
     if given and everything:
         raise UsageError("`--name` and `--all` cannot be used together")
-    services = _services(workspace, in_order(names(given)), everything=everything)
-    target = _environment(context, environment)
-    descriptions = _build(workspace, services, target)
-    urls = [url for d in descriptions if (url := _deploy(context.engine, d))]
+    _deploy(context, in_order(names(given)), environment, everything=everything)
+
+
+@command("svc deploy")
+@app_option
+@click.option("--name", "-n", metavar="NAME", help="The service.")
+@click.option("--env", "-e", "environment", metavar="NAME", help="The environment.")
+def deploy_service(context: Context, name: str | None, environment: str | None) -> None:
+    """The same as `copilot deploy --name`."""
+    _deploy(context, [] if name is None else [name], environment, everything=False)
+
+
+def _deploy(context: Context, given: list[str], environment: str | None, *, everything: bool) -> None:
+    workspace = context.require_workspace()
+    services = _services(workspace, given, everything=everything)
+    target = choose_environment(context, environment)
+    descriptions = build_descriptions(workspace, services, target)
+    engine = context.engine
+    urls = [url for d in descriptions if (url := see_through(engine, engine.start_deployment(d)))]
     for url in urls:
         out(url)
     first_pipeline = [] if workspace.pipelines() else ["copilot pipeline init"]
@@ -74,24 +87,27 @@ def _services(workspace: Workspace, given: list[str], *, everything: bool) -> li
     return [_ask.choose("service", local, None, owner=owner, create="copilot svc init")]
 
 
-def _environment(context: Context, given: str | None) -> Environment:
+def choose_environment(context: Context, given: str | None) -> Environment:
+    """The environment that is named, or the only one, or the one the person picks. Raises NotFoundError or UsageError."""
     environments = {e.name: e for e in context.engine.environments(context.app)}
     owner = f"application `{context.app}`"
     name = _ask.choose("environment", list(environments), given, owner=owner, create="copilot env init", flag="--env")
     return environments[name]
 
 
-def _build(workspace: Workspace, services: Sequence[str], target: Environment) -> list[ReleaseDescription]:
-    from copilot.local.builder import build_workloads, image_builder
+def build_descriptions(workspace: Workspace, workloads: Sequence[str], target: Environment) -> list[ReleaseDescription]:
+    """Build workloads of the working tree and describe their releases to an environment; progress goes to stderr."""
+    from copilot.local.builder import build_workloads
     from copilot.local.home import Home
 
     home = Home.default()
     home.create()
     return build_workloads(
         workspace,
-        dict.fromkeys(services, (target.name,)),
+        dict.fromkeys(workloads, (target.name,)),
+        runtimes={target.name: target.runtime},
+        home=home,
         revision=revision_of(workspace.root),
-        builder=image_builder((target.runtime,), home),
         out=lambda line: say(dim(f"  {line}")),
     )
 
@@ -106,50 +122,3 @@ def revision_of(root: Path) -> str:
         return checkout.head() + ("-dirty" if checkout.uncommitted([checkout.root]) else "")
     except RepositoryError:
         return ""
-
-
-def _deploy(engine: Engine, description: ReleaseDescription) -> str | None:
-    """Deploy one release and show its log as it comes; the answer is where it can be looked at."""
-    what = f"{description.workload} to {description.environment}"
-    begin = time.monotonic()
-    started = engine.start_deployment(description)
-    try:
-        _follow(engine, started.id)
-    except KeyboardInterrupt:
-        say(f"\nThe deployment of {what} goes on; look with `copilot svc show --name {description.workload}`.")
-        raise
-    deployment = engine.deployment(started.id)
-    took = duration(time.monotonic() - begin)
-    if deployment.status == "Failed":
-        _fail(engine, deployment, f"{what} after {took}")
-    say(f"{green(OK)} Deployed {bold(what)} in {took}")
-    return deployment.url
-
-
-def _follow(engine: Engine, deployment_id: str) -> None:
-    offset = 0
-    while True:
-        chunk = engine.deployment_log(deployment_id, offset)
-        for line in chunk.text.splitlines():
-            say(dim(f"  {line}"))
-        offset = chunk.next_offset
-        if chunk.finished and not chunk.text:
-            return
-        if not chunk.text:
-            time.sleep(_POLL_SECONDS)
-
-
-def _fail(engine: Engine, deployment: Deployment, what: str) -> NoReturn:
-    say(f"{red(FAILED)} {what}")
-    states = engine.service(deployment.app, deployment.workload).environments
-    serves = any(s.environment == deployment.environment and s.release is not None for s in states)
-    rest = (
-        f"what served {deployment.environment} before still does"
-        if serves
-        else f"nothing of it serves {deployment.environment} yet"
-    )
-    raise DeploymentError(
-        deployment.error or "the deployment failed",
-        details=deployment.details,
-        hint=f"{rest}; see `copilot svc show --name {deployment.workload}`",
-    )

@@ -26,6 +26,7 @@ from copilot.cli._output import (
     say_done,
     say_next,
     table,
+    yellow,
 )
 from copilot.cli._root import command
 from copilot.errors import UnsupportedError
@@ -138,6 +139,8 @@ def describe(state: ServiceState) -> tuple[str, str, str, str, str]:
     healthy = sum(task.status == "Healthy" for task in state.tasks)
     count = f"{healthy}/{state.desired_count}"
     tasks = f"{green(OK)} {count}" if healthy >= state.desired_count else f"{red(FAILED)} {count}"
+    if state.paused_at is not None:
+        tasks = yellow("paused")
     revision = state.revision or ""
     return (
         tasks,

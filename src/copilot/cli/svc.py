@@ -101,7 +101,7 @@ def ls(context: Context, local: bool, as_json: bool) -> None:
 @json_option
 @click.option("--manifest", "environment", metavar="ENV", help="Print its manifest as it counts in an environment.")
 def show(context: Context, name: str | None, as_json: bool, environment: str | None) -> None:
-    """In each environment: its release, and its tasks."""
+    """In each environment: its release, with what it was deployed with, and its tasks."""
     name = _existing(context, name)
     if environment is not None:
         _print_manifest(context, name, environment)
@@ -114,6 +114,14 @@ def show(context: Context, name: str | None, as_json: bool, environment: str | N
     out("\nEnvironments")
     rows = [(state.environment, *describe(state)) for state in service.environments]
     out(table(rows, ("name", "tasks", "image", "revision", "deployed", "url")) if rows else dim("none"))
+    releases = [_release(state) for state in service.environments if state.settings]
+    if releases:
+        out("\nReleases")
+        out(table(releases, ("environment", "number", "image", "by", "count", "cpu", "memory", "port")))
+    variables = [row for state in service.environments for row in _variables(state)]
+    if variables:
+        out("\nVariables")
+        out(table(variables, ("name", "environment", "value")))
     tasks = [row for state in service.environments for row in _tasks(state)]
     if tasks:
         out("\nTasks")
@@ -231,6 +239,24 @@ def _print_manifest(context: Context, name: str, environment: str) -> None:
 def _existing(context: Context, given: str | None) -> str:
     names = [w.name for w in context.engine.workloads(context.app)]
     return _ask.choose("service", names, given, owner=f"application `{context.app}`", create="copilot svc init")
+
+
+def _release(state: ServiceState) -> tuple[str, ...]:
+    """Cells about the current release: its number and image, what deployed it, and its main settings."""
+    settings = state.settings
+    if settings is None:
+        return ()
+    by = f"execution #{state.execution}" if state.execution is not None else ""
+    numbers = (settings.count, settings.cpu, settings.memory, settings.port or "")
+    return (state.environment, str(state.release), state.image or "", by, *map(str, numbers))
+
+
+def _variables(state: ServiceState) -> list[tuple[str, str, str]]:
+    """Cells about variables, and about secrets without their values."""
+    if state.settings is None:
+        return []
+    secrets = {name: dim(f"secret {secret}") for name, secret in state.settings.secrets.items()}
+    return [(name, state.environment, value) for name, value in sorted({**state.settings.variables, **secrets}.items())]
 
 
 def _tasks(state: ServiceState) -> list[tuple[str, ...]]:
