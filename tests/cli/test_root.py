@@ -80,6 +80,26 @@ def test_help_keeps_to_the_width(width: int) -> None:
             assert len(line) <= width or line.strip() in examples or line.startswith("  copilot"), line
 
 
+def test_the_help_of_a_command_keeps_to_the_width(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns in ("40", "100"):
+        monkeypatch.setenv("COLUMNS", columns)
+        widest = max(map(len, cli.ok("env", "delete", "--help").stdout.splitlines()))
+        assert int(columns) // 2 < widest <= int(columns)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("many", "invalid value for `--port`: `many` is not a whole number"),
+        ("0", "invalid value for `--port`: 0 is not from 1 to 65535"),
+    ],
+)
+def test_a_number_that_is_none(cli: Cli, value: str, message: str) -> None:
+    result = cli("env", "init", "--port", value)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
 @pytest.mark.parametrize(
     ("line", "suggestion"),
     [(["ap"], "`copilot app`"), (["pipelin"], "`copilot pipeline`"), (["pipeline", "aprove"], "`copilot pipeline approve`")],

@@ -15,6 +15,7 @@ Its summary, example and aliases are in `copilot.cli._commands`, whose ``target`
 from __future__ import annotations
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -34,6 +35,11 @@ from copilot.errors import CopilotError
 
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 _INTERRUPTED = 130
+_CLICK_WORDINGS = (
+    (re.compile(r"is not a valid integer( range)?"), "is not a whole number"),
+    (re.compile(r"is not in the range (\d+)<=x<=(\d+)"), r"is not from \1 to \2"),
+    (re.compile(r"is not in the range x>=(\d+)"), r"is less than \1"),
+)
 _TRUTH = {"true": True, "false": False}
 
 
@@ -45,7 +51,9 @@ class _Formatter(click.HelpFormatter):
 
 
 class _ClickContext(click.Context):
-    formatter_class = _Formatter
+    def make_formatter(self) -> click.HelpFormatter:
+        """As wide as the terminal, within reason."""
+        return _Formatter(width=terminal_width())
 
 
 class Command(click.Command):
@@ -244,6 +252,8 @@ def _report(error: CopilotError, *, debug: bool) -> int:
 
 def _of_click(error: click.ClickException) -> CopilotError:
     message = error.format_message().rstrip(".").replace("'", "`")
+    for wording, ours in _CLICK_WORDINGS:
+        message = wording.sub(ours, message)
     context = error.ctx if isinstance(error, click.UsageError) else None
     hint = f"see `{context.command_path} --help`" if context else None
     return CommandLineError(message[:1].lower() + message[1:], hint=hint)
