@@ -22,7 +22,8 @@ _FILE = ".workspace"
 _MANIFEST = "manifest.yml"
 _BUILDSPEC = "buildspec.yml"
 _PIPELINES = "pipelines"
-_NOT_WORKLOADS = frozenset({_PIPELINES, "environments"})
+NOT_WORKLOADS = frozenset({_PIPELINES, "environments"})
+"""Folders of ``copilot/`` that hold something else than a workload."""
 # Names that a YAML parser, ours or AWS Copilot's, takes for something else than text.
 _NOT_TEXT = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 
@@ -125,7 +126,7 @@ class Workspace:
     def workloads(self) -> list[str]:
         """Names of the workloads that have a manifest here, sorted."""
         names = (path.parent.name for path in self.folder.glob(f"*/{_MANIFEST}"))
-        return sorted(name for name in names if name not in _NOT_WORKLOADS)
+        return sorted(name for name in names if name not in NOT_WORKLOADS)
 
     def workload_manifest(self, name: str) -> Path:
         """Where the manifest of a workload is, or would be."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.conftest import Cli, LocalEngine, Terminals, write_service
 
 LOAD_BALANCED = "Load Balanced Web Service"
@@ -94,6 +96,16 @@ def test_bad_answers_change_nothing(cli: Cli, app: str, local: LocalEngine) -> N
         result = cli("svc", "init", *args)
         assert (result.exit_code, part in result.stderr) == (code, True), result.stderr
     assert [p.name for p in Path("copilot").iterdir()] == [".workspace"]
+    assert local.engine.workloads(app) == []
+
+
+@pytest.mark.parametrize("name", ["pipelines", "environments"])
+def test_a_name_whose_folder_holds_something_else(cli: Cli, app: str, local: LocalEngine, name: str) -> None:
+    write_service(Path.cwd())
+    refused = cli("svc", "init", "--name", name, "--svc-type", "Backend Service")
+    assert refused.exit_code == 2
+    assert f"copilot/{name} holds something else" in refused.stderr
+    assert not (Path.cwd() / "copilot" / name).exists()
     assert local.engine.workloads(app) == []
 
 

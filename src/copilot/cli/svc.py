@@ -42,6 +42,7 @@ def init(
 ) -> None:
     """Looks for Dockerfiles in the repository. Writes copilot/<name>/manifest.yml; one that is there is kept as it is."""
     from copilot.manifest.names import check_name
+    from copilot.workspace import NOT_WORKLOADS
 
     workspace = context.require_workspace()
     if image is not None:
@@ -53,6 +54,8 @@ def init(
     if name is None:
         name = _ask.text("What is the service called?", flag="--name", check=_ask.name_fault)
     check_name("workload", name)
+    if name in NOT_WORKLOADS:
+        raise UsageError(f"no service can be called `{name}`: copilot/{name} holds something else", hint="give it another name")
     manifest = workspace.workload_manifest(name)
     known = {w.name: w.type for w in context.engine.workloads(context.app)}
     if manifest.exists():
