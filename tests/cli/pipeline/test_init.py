@@ -66,6 +66,8 @@ def test_a_public_repository_is_reached_without_a_connection(cli: Cli, shop: Sho
 def test_bad_answers_change_nothing(cli: Cli, shop: Shop) -> None:
     for arguments, message, code in (
         (["-e", "staging"], f"application `{shop.app}` has no environment `staging`", 1),
+        (["-e", ","], "`--environments` is empty", 2),
+        (["-e", "test", "--url", "/nowhere/shop.git"], "the repository `/nowhere/shop.git` does not exist", 1),
         (["-e", "test,test"], "environment `test` is there twice", 2),
         (["-e", "test", "--git-branch", "--upload-pack=x"], "cannot be the name of a branch", 1),
         (["-e", "test", "--url", "ext::sh -c x"], "cannot be used as a repository", 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from copilot.cli import _ask
@@ -58,7 +59,7 @@ def choose(checkout: Checkout, url: str | None) -> Repository:
     """The repository of that URL, or the checkout's only remote, or the remote a person picks.
 
     Raises:
-        RepositoryError: The URL cannot be used, or the checkout has no remote.
+        RepositoryError: The URL cannot be used, is a path where nothing is, or the checkout has no remote.
         UsageError: There are several remotes and no terminal to ask on.
     """
     remotes = {remote.url: remote.name for remote in reversed(checkout.remotes())}
@@ -119,8 +120,11 @@ def push_command(checkout: Checkout, repository: Repository, branch: str) -> str
 
 
 def _describe(url: str, remote: str | None = None) -> Repository:
-    from copilot.repository import display_url, normalise_url, owner_and_name
+    from copilot.repository import display_url, is_local, normalise_url, owner_and_name
 
     url = normalise_url(url)
+    if is_local(url) and not Path(url).is_dir():
+        hint = f"see `git remote get-url {remote}`" if remote else "check the path"
+        raise RepositoryError(f"the repository `{display_url(url)}` does not exist", hint=hint)
     owner, name = owner_and_name(url)
     return Repository(url, display_url(url), (owner, name) if owner else (name,), remote)

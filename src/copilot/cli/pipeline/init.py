@@ -86,6 +86,8 @@ def init(
     repository = _repository.choose(checkout, url)
     branch = git_branch if git_branch is not None else checkout.branch()
     check_branch(branch)
+    if environments and not names(environments):
+        raise UsageError("`--environments` is empty", hint="name them in the order of release, such as `test,prod`")
     order = _release_order(context, names(environments))
     _say_found("Repository", repository.shown, repository.origin)
     _say_found("Branch", branch, "" if git_branch is not None else "the one you are on")
