@@ -72,7 +72,7 @@ def ask_http(port: int, check: HealthCheck, timeout: float | None = None) -> Ans
     except TimeoutError:
         return Answer(False, f"{request} did not answer within {seconds:g} s")
     except ConnectionRefusedError:
-        return Answer(False, f"nothing listens on port {port}")
+        return Answer(False, f"nothing listens on port {port}, its $PORT")
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Answer(False, f"{request} failed: {str(error) or type(error).__name__}")
     finally:
@@ -84,7 +84,7 @@ def ask_tcp(port: int, timeout: float) -> Answer:
     """Whether a task's port accepts connections, waiting at most ``timeout`` seconds."""
     if ports.accepts(port, timeout):
         return Answer(True, f"port {port} accepts connections")
-    return Answer(False, f"nothing listens on port {port}")
+    return Answer(False, f"nothing listens on port {port}, its $PORT")
 
 
 def check_of(description: ReleaseDescription) -> HealthCheck:
