@@ -23,11 +23,16 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout.removesuffix("\n")
 
 
-def commit(folder: Path, name: str, text: str = "x", message: str | None = None) -> str:
-    """Write a file and commit it. The answer is the commit."""
+def write(folder: Path, name: str, text: str) -> None:
+    """Write a file; the next commit has it."""
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text)
     run(folder, "add", "--force", name)
+
+
+def commit(folder: Path, name: str, text: str = "x", message: str | None = None) -> str:
+    """Write a file and commit it. The answer is the commit."""
+    write(folder, name, text)
     run(folder, "commit", "-m", message or f"Change {name}")
     return run(folder, "rev-parse", "HEAD")
 

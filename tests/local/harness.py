@@ -70,12 +70,12 @@ Server(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
 QUICK = HealthCheck(path="/health", healthy_threshold=2, unhealthy_threshold=2, interval=0.1, timeout=2.0, grace_period=10.0)
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait until a condition holds; fail when it does not within ``seconds``."""
+def eventually(condition: Callable[[], bool], seconds: float = 10.0, every: float = 0.01) -> None:
+    """Wait until a condition holds; fail when it does not within ``seconds``. It is looked at ``every`` so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.01)
+        time.sleep(every)
 
 
 def get(port: int, path: str = "/") -> tuple[int, str]:

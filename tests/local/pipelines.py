@@ -5,18 +5,32 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from pydantic import TypeAdapter
 
 from copilot.engine import ActionState, ExecutionDetail, PipelineDefinition
 from copilot.local import server
 from copilot.local.home import Home
 from copilot.local.service import LocalService
-from copilot.release.plan import ExecutionMode, Plan, SourceAction, Stage
+from copilot.release.description import ReleaseDescription, Routing
+from copilot.release.plan import (
+    ApprovalAction,
+    BuildAction,
+    CommandsAction,
+    DeployAction,
+    ExecutionMode,
+    OnFailure,
+    Plan,
+    SourceAction,
+    Stage,
+    release_path,
+)
 from tests import gitrepo
-from tests.local.harness import eventually
+from tests.local.harness import QUICK, build, eventually, get
 
 APP = "shop"
 TOKEN = "server-token"
@@ -29,6 +43,7 @@ class Local:
     folder: Path
     home: Home
     service: LocalService
+    image: str = ""
     _count: int = field(default=0)
 
     def name(self, prefix: str = "release") -> str:
@@ -41,6 +56,16 @@ class Local:
         folder = self.folder / self.name("repository")
         folder.mkdir()
         return gitrepo.repository_with_checkout(folder)
+
+    def project(self, environments: int = 1) -> Project:
+        """A repository with environments of its own; its pipeline is not there yet."""
+        if not self.image:
+            self.image = build(self.home, self.folder / "image")
+        bare, work = self.repository()
+        names = tuple(self.name("e") for _ in range(environments))
+        for name in names:
+            self.service.create_environment(APP, name)
+        return Project(self, self.name(), names, bare, work, self.image)
 
     def put(self, definition: PipelineDefinition) -> str:
         """Create or update a pipeline; the answer is its name."""
@@ -67,8 +92,102 @@ class Local:
         return self.execution(pipeline, number)
 
     def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
-        """Wait until a condition holds."""
-        eventually(condition, seconds)
+        """Wait until a condition holds, without taking too much of the processor from what is waited for."""
+        eventually(condition, seconds, every=0.03)
+
+
+@dataclass
+class Project:
+    """A repository whose builds run its ``build.sh`` and put out the releases that are committed; tests run its ``test.sh``.
+
+    The workload ``api`` answers with its version.
+    """
+
+    local: Local
+    pipeline: str
+    environments: tuple[str, ...]
+    bare: Path
+    work: Path
+    image: str
+
+    @property
+    def service(self) -> LocalService:
+        """The engine."""
+        return self.local.service
+
+    def stage(self, environment: str, *, approval: bool = False, tests: bool = False, on_failure: OnFailure = "stop") -> Stage:
+        """The stage of one environment."""
+        deploy = DeployAction(f"CreateOrUpdate-api-{environment}", 2, environment, "api", "stack", "template", "config")
+        before = (ApprovalAction(f"ApprovePromotionTo-{environment}", 1, environment, 60),) if approval else ()
+        after = (CommandsAction("TestCommands", 3, environment, ("sh test.sh",), 60),) if tests else ()
+        return Stage(f"DeployTo-{environment}", (*before, deploy, *after), environment, on_failure)
+
+    def definition(self, *stages: Stage, mode: ExecutionMode = "superseded") -> PipelineDefinition:
+        """The pipeline with a build stage and these."""
+        first = Stage("Build", (BuildAction("Build", 1, "copilot/buildspec.yml", 60),))
+        return definition(self.pipeline, self.bare, [first, *stages], mode=mode)
+
+    def put(self, *stages: Stage, mode: ExecutionMode = "superseded") -> None:
+        """Create or update the pipeline."""
+        self.service.put_pipeline(self.definition(*stages, mode=mode))
+
+    def commit(self, version: str, *, script: str = "true", tests: str = "true", **changes: Any) -> str:
+        """Commit a version, with changes of its description; the answer is the commit."""
+        for environment in self.environments:
+            description = ReleaseDescription(
+                application=APP,
+                environment=environment,
+                workload="api",
+                type="Load Balanced Web Service",
+                image=self.image,
+                revision=version,
+                port=8080,
+                routing=Routing("/", QUICK, deregistration_delay=0.0),
+                variables={"VERSION": version},
+                grace_period=3.0,
+            )
+            text = TypeAdapter(ReleaseDescription).dump_json(replace(description, **changes)).decode()
+            gitrepo.write(self.work, release_path("api", environment), text)
+        gitrepo.write(self.work, "copilot/buildspec.yml", BUILDSPEC)
+        gitrepo.write(self.work, "build.sh", script)
+        return gitrepo.commit(self.work, "test.sh", tests, f"Version {version}")
+
+    def push(self, version: str, **changes: Any) -> int:
+        """Commit a version and push it; the answer is the number of its execution."""
+        self.commit(version, **changes)
+        gitrepo.push(self.work, "main")
+        return self.service.executions(APP, self.pipeline, 1)[0].number
+
+    def execution(self, number: int) -> ExecutionDetail:
+        """One execution."""
+        return self.local.execution(self.pipeline, number)
+
+    def ended(self, number: int) -> ExecutionDetail:
+        """Wait until an execution has ended."""
+        return self.local.ended(self.pipeline, number)
+
+    def action(self, number: int, name: str) -> ActionState:
+        """One action of an execution."""
+        return self.local.action(self.pipeline, name, number)
+
+    def reaches(self, number: int, name: str, status: str = "InProgress") -> None:
+        """Wait until an action of an execution has a status."""
+        self.local.until(lambda: self.action(number, name).status == status)
+
+    def log(self, number: int, stage: str, action: str) -> str:
+        """All that an action printed."""
+        return self.service.log(APP, self.pipeline, number, stage, action).text
+
+    def served(self, environment: str) -> str:
+        """What the service answers in an environment."""
+        return get(self.service.environment(APP, environment).port)[1]
+
+
+BUILDSPEC = """\
+version: 0.2
+phases: {build: {commands: [sh build.sh]}}
+artifacts: {files: [infrastructure/*]}
+"""
 
 
 def definition(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from copilot.engine import Revision
+from copilot.errors import CopilotError, ManifestError
 from copilot.release.plan import Action, Plan
 
 
@@ -58,3 +60,23 @@ class ActionContext:
     artifacts: Mapping[str, str]
     log: Path
     cancelled: threading.Event
+
+
+def failure(error: Exception, log: Path) -> ActionResult:
+    """How an action ended that could not be carried out. The reason is added to its log too."""
+    match error:
+        case ManifestError():
+            first = error.diagnostics[0]
+            more = f" (and {len(error.diagnostics) - 1} more)" if len(error.diagnostics) > 1 else ""
+            summary = f"{first.file}:{first.line}:{first.column}: {first.message}{more}"
+            details = tuple("\n\n".join(d.render() for d in error.diagnostics).splitlines())
+        case CopilotError():
+            summary, details = error.message, (*error.details, *([error.hint] if error.hint else []))
+        case OSError(strerror=str(reason)):
+            summary, details = f"{reason}: `{error.filename}`" if error.filename else reason, ()
+        case _:
+            summary = "a defect of copilot stopped this action; its server.log has the traceback, please report it"
+            details = ()
+    with suppress(OSError), log.open("a", encoding="utf-8") as file:
+        file.write("\n".join([f"error: {summary}", *details]) + "\n")
+    return ActionResult(succeeded=False, summary=summary, details=details)

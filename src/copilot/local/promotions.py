@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from copilot.engine import Promotion, Revision, WorkloadPromotion
 from copilot.errors import CopilotError
 from copilot.local.artifacts import ArtifactStore
@@ -50,7 +52,7 @@ class Promotions:
             revision_before=before,
             revision_after=record.revision,
             commits=self._commits(record, before),
-            workloads=tuple(self._workload(record, a) for a in stage.actions if isinstance(a, DeployAction)),
+            workloads=tuple(self._workloads(record, stage)),
             tested_in=tested_in,
             tested_at=tested_at,
         )
@@ -72,8 +74,16 @@ class Promotions:
             # History was rewritten: what is known is where it goes.
             return (record.revision,)
 
-    def _workload(self, record: ExecutionRecord, action: DeployAction) -> WorkloadPromotion:
-        digest = self._store.executions.artifacts(record.id)[BUILD_ARTIFACT]
+    def _workloads(self, record: ExecutionRecord, stage: Stage) -> Iterator[WorkloadPromotion]:
+        digest = self._store.executions.artifacts(record.id).get(BUILD_ARTIFACT)
+        for action in stage.actions:
+            if isinstance(action, DeployAction) and digest is not None:
+                try:
+                    yield self._workload(record, action, digest)
+                except CopilotError:
+                    continue  # its deployment will say what is wrong; the approval can be given or refused all the same
+
+    def _workload(self, record: ExecutionRecord, action: DeployAction, digest: str) -> WorkloadPromotion:
         after = read_description(self._artifacts, digest, action.workload, action.environment)
         current = self._store.releases.current(record.app, action.environment, action.workload)
         return WorkloadPromotion(

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from copilot.engine import Revision
 from copilot.errors import ConflictError, CopilotError, NotFoundError
-from copilot.local.action import ActionContext, ActionResult
+from copilot.local.action import ActionContext, ActionResult, failure
 from copilot.local.home import Home
 from copilot.local.store import Store
 from copilot.local.store.executions import Attempt, ExecutionRecord
@@ -410,19 +410,16 @@ class Scheduler:
         worker = self._workers[context.action.kind]
         try:
             result = worker.run(context)
-        except CopilotError as error:
-            details = (*error.details, error.hint) if error.hint else error.details
-            result = ActionResult(succeeded=False, summary=error.message, details=details)
-        except Exception:
-            log.exception("action %s of #%d of %s", context.action.name, context.execution, context.pipeline)
-            result = ActionResult(
-                succeeded=False,
-                summary="a defect of copilot stopped this action; its server.log has the traceback, please report it",
-            )
-        self._finished(execution, context, result)
-        if not self._closing.is_set():
-            worker.tidy(context)
-        self._threads.pop(context.attempt, None)
+        except Exception as error:
+            if not isinstance(error, CopilotError):
+                log.exception("action %s of #%d of %s", context.action.name, context.execution, context.pipeline)
+            result = failure(error, context.log)
+        try:
+            self._finished(execution, context, result)
+            if not self._closing.is_set():
+                worker.tidy(context)
+        finally:
+            self._threads.pop(context.attempt, None)
 
     def _finished(self, execution: int, context: ActionContext, result: ActionResult) -> None:
         with self._transition():
