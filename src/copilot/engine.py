@@ -78,13 +78,18 @@ class Task(Value):
 
 
 class TaskLog(Value):
-    """Part of what a task printed. ``cursor``: where to read on. ``finished``: nothing will be added.
+    """Part of what a task printed.
 
-    ``skipped``: whether lines before it were left out because only the last ones were asked for.
+    Attributes:
+        cursor: Where to read on.
+        complete: Whether that is all there is for now.
+        finished: Nothing will be added.
+        skipped: Whether lines before it were left out because only the last ones were asked for.
     """
 
     text: str
     cursor: str
+    complete: bool
     finished: bool
     skipped: bool = False
 
@@ -221,10 +226,11 @@ class JobState(Value):
 
 
 class Job(Value):
-    """A job in all environments of its application."""
+    """A job in all environments of its application (``type`` is the manifest's)."""
 
     app: str
     name: str
+    type: str
     environments: tuple[JobState, ...]
 
 
@@ -441,9 +447,19 @@ class Engine(Protocol):
         ...
 
     def task_log(
-        self, app: str, environment: str, workload: str, task: str, cursor: str = "", last: int | None = None
+        self,
+        app: str,
+        environment: str,
+        workload: str,
+        task: str,
+        cursor: str = "",
+        last: int | None = None,
+        container: str | None = None,
     ) -> TaskLog:
-        """What a task printed after a cursor (empty: from the beginning), also one that is gone; or only its last lines."""
+        """What a task printed after a cursor (empty: from the beginning), also one that is gone; or only its last lines.
+
+        ``container``: only that one of its containers, the workload's own name being the main one. Raises NotFoundError.
+        """
         ...
 
     def task_command(

@@ -114,7 +114,7 @@ def test_bad_flags(cli: Cli, url: str) -> None:
         (("--follow", "--previous"), "cannot be used together", 2),
         (("--limit", "0"), "--limit", 2),
         (("--tasks", "zzz"), "there is no task `zzz`", 1),
-        (("--container", "proxy"), "container `proxy` has no log of its own", 1),
+        (("--container", "proxy"), "the tasks of `api` have no container `proxy`", 1),
         (("--previous",), "`api` had no release before this one in environment `test`", 1),
     ):
         result = cli("svc", "logs", *args)

@@ -21,12 +21,12 @@ from copilot.cli._options import json_option, names
 from copilot.cli._output import dim, has_colour, say
 from copilot.cli._root import command
 from copilot.cli._running import Running, choose_running, named_task, service_options, short_id
-from copilot.errors import NotFoundError, UnsupportedError, UsageError
+from copilot.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from copilot.engine import Task
+    from copilot.engine import Task, TaskLog
 
-_LOOK_AGAIN = 0.2
+_LOOK_AGAIN = 0.3
 """Seconds between two looks while following."""
 _DEFAULT_LIMIT = 100
 _LARGEST_LIMIT = 10_000
@@ -71,6 +71,32 @@ class Printer:
         sys.stdout.write("".join(f"{line}\n" for line in written))
         sys.stdout.flush()
 
+    def note(self, text: str) -> None:
+        """Say something about the tasks, on stderr."""
+        if not self.as_json:
+            say(dim(text))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads logs of a service's tasks. ``last``: how many lines to begin with, None: all; ``container``: None: every one."""
+
+    running: Running
+    last: int | None
+    container: str | None
+
+    def begin(self, task: Task) -> TaskLog:
+        """What a task printed so far, or the last lines of it."""
+        return self._read(task, "", self.last)
+
+    def read(self, task: Task, cursor: str) -> TaskLog:
+        """What came after a cursor."""
+        return self._read(task, cursor, None)
+
+    def _read(self, task: Task, cursor: str, last: int | None) -> TaskLog:
+        running = self.running
+        return running.engine.task_log(*running.place, task=task.id, cursor=cursor, last=last, container=self.container)
+
 
 @command("svc logs")
 @service_options
@@ -86,7 +112,7 @@ class Printer:
 @click.option("--end-time", metavar="TIME", help="Only tasks that ran before this time.")
 @click.option("--tasks", "words", multiple=True, metavar="ID,…", help="Only these tasks; the beginning of an id is enough.")
 @click.option("--previous", "-p", is_flag=True, help="The tasks of the release before the current one.")
-@click.option("--container", metavar="NAME", help="The service itself; what other containers print is not kept apart yet.")
+@click.option("--container", metavar="NAME", help="Only this container of each task: a sidecar, or the service itself.")
 @json_option
 def logs(
     context: Context,
@@ -113,16 +139,14 @@ def logs(
     window = Window(time.time() - seconds(since) if since else moment("--start-time", start_time), moment("--end-time", end_time))
     timed = window != Window()
     running = choose_running(context, name, environment)
-    if container not in (None, running.name):
-        raise UnsupportedError(f"container `{container}` has no log of its own", hint=f"leave it out, or use `{running.name}`")
     wanted = _chooser(running, names(words), window, previous=previous, timed=timed)
-    last = limit or (None if timed else _DEFAULT_LIMIT)
+    reader = Reader(running, limit or (None if timed else _DEFAULT_LIMIT), container)
     printer = Printer(as_json)
     try:
         if follow:
-            _follow(running, wanted, last, printer)
+            _follow(reader, wanted, printer)
         else:
-            _print(running, wanted(running.engine.tasks(*running.place)), last, printer, told=limit is not None)
+            _print(reader, wanted(running.engine.tasks(*running.place)), printer, told=limit is not None)
     except KeyboardInterrupt:
         click.get_current_context().exit(_INTERRUPTED)
 
@@ -149,43 +173,43 @@ def _previous(running: Running) -> int:
     return earlier[0].number
 
 
-def _print(running: Running, tasks: Sequence[Task], last: int | None, printer: Printer, *, told: bool) -> None:
+def _print(reader: Reader, tasks: Sequence[Task], printer: Printer, *, told: bool) -> None:
     skipped = False
     anything = False
     for task in tasks:
-        log = running.engine.task_log(*running.place, task=task.id, last=last)
+        log = reader.begin(task)
         while True:
             printer.write(task, log.text)
             skipped = skipped or log.skipped
             anything = anything or bool(log.text)
-            if last is not None or not log.text:
+            if log.complete:
                 break
-            log = running.engine.task_log(*running.place, task=task.id, cursor=log.cursor)
+            log = reader.read(task, log.cursor)
     if not anything:
         say(f"{'No task was found' if not tasks else 'Nothing was printed'}.")
     elif skipped and not told:
-        say(dim(f"These are the last {last} lines of each task; `--limit` takes another number."))
+        say(dim(f"These are the last {reader.last} lines of each task; `--limit` takes another number."))
 
 
-def _follow(running: Running, wanted: Callable[[Sequence[Task]], list[Task]], last: int | None, printer: Printer) -> None:
+def _follow(reader: Reader, wanted: Callable[[Sequence[Task]], list[Task]], printer: Printer) -> None:
     """Print what tasks print as it comes; what was there at first is cut to its last lines. Ends by ctrl-C only."""
     cursors: dict[str, str | None] = {}
     begun = False
     while True:
         progressed = False
-        for task in wanted(running.engine.tasks(*running.place)):
-            if task.id not in cursors and begun and not printer.as_json:
-                say(dim(f"task {short_id(task.id)} of release {task.release} started"))
+        for task in wanted(reader.running.engine.tasks(*reader.running.place)):
+            new = task.id not in cursors
             cursor = cursors.get(task.id, "")
             if cursor is None:
                 continue
-            first = last if task.id not in cursors and not begun else None
-            log = running.engine.task_log(*running.place, task=task.id, cursor=cursor, last=first)
+            if new and begun:
+                printer.note(f"task {short_id(task.id)} of release {task.release} started")
+            log = reader.begin(task) if new and not begun else reader.read(task, cursor)
             printer.write(task, log.text)
             progressed = progressed or bool(log.text)
             cursors[task.id] = None if log.finished else log.cursor
-            if log.finished and begun and not printer.as_json:
-                say(dim(f"task {short_id(task.id)} ended: {task.last_exit}"))
+            if log.finished and begun:
+                printer.note(f"task {short_id(task.id)} ended: {task.last_exit}")
         begun = True
         if not progressed:
             time.sleep(_LOOK_AGAIN)

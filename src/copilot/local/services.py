@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from copilot.engine import (
     Deployment,
@@ -23,6 +23,9 @@ from copilot.local.runtime import Runtime
 from copilot.local.store import Store
 from copilot.local.store.releases import ReleaseRecord
 from copilot.release.description import ReleaseDescription
+
+_LITTLE = 1 << 16
+"""Fewer characters at once mean that there is no more for now."""
 
 
 class ServiceOperations:
@@ -89,39 +92,51 @@ class ServiceOperations:
         return sorted(chosen, key=lambda task: (task.started_at, task.id))
 
     def task_log(
-        self, app: str, environment: str, workload: str, task: str, cursor: str = "", last: int | None = None
+        self,
+        app: str,
+        environment: str,
+        workload: str,
+        task: str,
+        cursor: str = "",
+        last: int | None = None,
+        container: str | None = None,
     ) -> TaskLog:
         """See `Engine`."""
         runtime = self._runtime(app, environment, workload)
-        finished = self._is_gone(app, environment, workload, task)
+        release, gone = self._find(app, environment, workload, task)
+        chosen = _of_container(self._store.releases.get(release).description, container)
         part = runtime.log(task, cursor)
         if last is None:
-            return TaskLog(text=part.text, cursor=part.cursor, finished=finished and not part.text)
+            complete = len(part.text) < _LITTLE
+            return TaskLog(text=chosen(part.text), cursor=part.cursor, complete=complete, finished=gone and not part.text)
         lines: deque[str] = deque(maxlen=last)
         skipped = False
-        while part.text:
-            new = part.text.splitlines(keepends=True)
+        while True:
+            new = chosen(part.text).splitlines(keepends=True)
             skipped = skipped or len(lines) + len(new) > last
             lines.extend(new)
+            if len(part.text) < _LITTLE:
+                return TaskLog(text="".join(lines), cursor=part.cursor, complete=True, finished=gone, skipped=skipped)
             part = runtime.log(task, part.cursor)
-        return TaskLog(text="".join(lines), cursor=part.cursor, finished=finished, skipped=skipped)
 
     def task_command(
         self, app: str, environment: str, workload: str, task: str, argv: tuple[str, ...], interactive: bool
     ) -> TaskCommand:
         """See `Engine`."""
         runtime = self._runtime(app, environment, workload)
-        if self._is_gone(app, environment, workload, task):
+        if self._find(app, environment, workload, task)[1]:
             raise NotFoundError(f"task `{task}` does not run any more", hint=f"See `copilot svc status --name {workload}`")
         command = runtime.command(task, argv, interactive=interactive)
         return TaskCommand(argv=command.argv, variables=command.variables, folder=str(command.folder) if command.folder else None)
 
-    def _is_gone(self, app: str, environment: str, workload: str, task: str) -> bool:
-        """Whether a task of this service is one that is gone. Raises NotFoundError if it never had it."""
-        if task in {t.id for t in self._store.releases.tasks_of_service(app, environment, workload)}:
-            return False
-        if task in {t.id for t in self._store.releases.ended_tasks(app, environment, workload)}:
-            return True
+    def _find(self, app: str, environment: str, workload: str, task: str) -> tuple[int, bool]:
+        """The release of a task of this service, and whether the task is gone. Raises NotFoundError if it never had it."""
+        there = {t.id: t.release for t in self._store.releases.tasks_of_service(app, environment, workload)}
+        if task in there:
+            return there[task], False
+        gone = {t.id: t.release for t in self._store.releases.ended_tasks(app, environment, workload)}
+        if task in gone:
+            return gone[task], True
         raise NotFoundError(f"`{workload}` has no task `{task}` in environment `{environment}`")
 
     # -- pausing and going back --------------------------------------------------------------------------------
@@ -185,3 +200,22 @@ class ServiceOperations:
         if name not in self._runtimes:
             raise UnsupportedError(f"environment `{environment}` uses runtime `{name}`, which is not available here")
         return self._runtimes[name]
+
+
+def _of_container(description: ReleaseDescription, container: str | None) -> Callable[[str], str]:
+    """What chooses, of lines that a task printed, those of one container: a runtime puts a sidecar's name before its lines.
+
+    Raises NotFoundError if it has no such container.
+    """
+    if container is None:
+        return lambda text: text
+    sidecars = tuple(f"{sidecar.name}: " for sidecar in description.sidecars)
+    if container == description.workload:
+        return lambda text: "".join(line for line in text.splitlines(keepends=True) if not line.startswith(sidecars))
+    mark = f"{container}: "
+    if mark not in sidecars:
+        names = [description.workload, *(sidecar.name for sidecar in description.sidecars)]
+        raise NotFoundError(
+            f"the tasks of `{description.workload}` have no container `{container}`", hint=f"It has: {', '.join(names)}"
+        )
+    return lambda text: "".join(line.removeprefix(mark) for line in text.splitlines(keepends=True) if line.startswith(mark))

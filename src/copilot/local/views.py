@@ -126,13 +126,11 @@ def service_state(
             environment=environment.name, url=None, release=None, image=None, revision=None, desired_count=0, deployed_at=None
         )
     description = release.description
-    problem = None
-    try:
-        if runtime is None:
-            raise UnsupportedError(f"runtime `{environment.runtime}` is not available here")
+    pids: dict[str, int | None] = {}
+    problem: CopilotError | None = UnsupportedError(f"runtime `{environment.runtime}` is not available here")
+    if runtime is not None:
+        problem = runtime.unavailable()
         pids = {task.id: runtime.pid(task.id) for task in tasks}
-    except CopilotError as error:
-        pids, problem = {}, error.message
     return ServiceState(
         environment=environment.name,
         url=environment.url + description.routing.path if description.routing else None,
@@ -145,7 +143,7 @@ def service_state(
         execution=release.execution,
         paused_at=release.paused_at,
         settings=description,
-        problem=problem,
+        problem=problem.message if problem is not None else None,
     )
 
 
