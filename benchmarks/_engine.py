@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from copilot.engine import Engine, ExecutionDetail, PipelineDefinition
 from copilot.local.client import connect, stop_server
+from copilot.local.docker.names import Names
 from copilot.local.home import Home
 from copilot.release.plan import Plan
 
@@ -27,7 +29,7 @@ IDENTITY = {
 
 @dataclass(frozen=True)
 class Bench:
-    """An engine with the application ``bench`` and the environment ``test``, and a repository to push to."""
+    """An engine with the application ``bench`` and some environments, and a repository to push to."""
 
     folder: Path
     home: Home
@@ -47,11 +49,34 @@ class Bench:
         """Run git in the checkout."""
         subprocess.run(["git", *arguments], cwd=self.checkout, check=True, capture_output=True, env={**os.environ, **IDENTITY})
 
-    def commit_and_push(self, message: str) -> None:
-        """Commit everything and push it."""
+    def write(self, files: Mapping[str, str]) -> None:
+        """Write files of the checkout."""
+        for name, text in files.items():
+            path = self.checkout / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+
+    def commit(self, message: str) -> None:
+        """Commit everything."""
         self.git("add", "--all")
         self.git("commit", "--allow-empty", "--quiet", "--message", message)
+
+    def push(self) -> None:
+        """Push what was committed."""
         self.git("push", "--quiet", "origin", "main")
+
+    def commit_and_push(self, message: str) -> None:
+        """Commit everything and push it."""
+        self.commit(message)
+        self.push()
+
+    def copilot(self, *arguments: str) -> str:
+        """Run one of our commands in the checkout; the answer is what it printed."""
+        command = [sys.executable, "-m", "copilot", *arguments]
+        done = subprocess.run(command, cwd=self.checkout, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"copilot {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
 
     def put(self, plan: Plan) -> None:
         """Create or update the pipeline ``bench``."""
@@ -62,18 +87,19 @@ class Bench:
         )
 
     def wait(self, number: int, seconds: float = 60.0) -> ExecutionDetail:
-        """Wait until an execution has ended."""
+        """Wait until an execution, which a push is about to start, has ended."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            detail = self.engine.execution("bench", "bench", number)
-            if detail.summary.ended_at is not None:
-                return detail
+            if any(e.number == number for e in self.engine.executions("bench", "bench")):
+                detail = self.engine.execution("bench", "bench", number)
+                if detail.summary.ended_at is not None:
+                    return detail
             time.sleep(0.05)
         raise TimeoutError(f"execution {number}")
 
 
 @contextmanager
-def engine() -> Iterator[Bench]:
+def engine(runtime: str = "host", environments: Sequence[str] = ("test",)) -> Iterator[Bench]:
     """Start an engine; stop it and remove everything afterwards."""
     with tempfile.TemporaryDirectory(prefix="copilot-bench-") as name:
         folder = Path(name).resolve()
@@ -82,7 +108,8 @@ def engine() -> Iterator[Bench]:
         bench = Bench(folder, home, connect(home))
         try:
             bench.engine.create_application("bench")
-            bench.engine.create_environment("bench", "test")
+            for environment in environments:
+                bench.engine.create_environment("bench", environment, runtime)
             bench.checkout.mkdir()
             bench.git("init", "--quiet", "--bare", "--initial-branch=main", str(bench.remote))
             bench.git("init", "--quiet", "--initial-branch=main")
@@ -91,3 +118,17 @@ def engine() -> Iterator[Bench]:
         finally:
             bench.engine.delete_application("bench")
             stop_server(home)
+            if runtime == "docker":
+                remove_images(f"{Names.of(home).prefix}/*/*")
+
+
+def docker(*arguments: str) -> str:
+    """Run `docker`; the answer is what it printed."""
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def remove_images(reference: str) -> None:
+    """Delete the images whose names match."""
+    found = docker("image", "ls", "--quiet", "--no-trunc", "--filter", f"reference={reference}").split()
+    if found:
+        docker("image", "rm", "--force", *dict.fromkeys(found))
