@@ -17,7 +17,7 @@ from threading import Event, Lock, Thread
 from typing import Protocol
 
 from copilot.engine import Environment
-from copilot.errors import ConflictError, DeploymentError, UnsupportedError
+from copilot.errors import ConflictError, DeploymentError, EngineUnavailableError, UnsupportedError
 from copilot.local import health, ports
 from copilot.local.frontdoor.config import EnvironmentRoutes, normal_path
 from copilot.local.frontdoor.table import routes
@@ -25,7 +25,7 @@ from copilot.local.host.limits import refuse_unsupported
 from copilot.local.runtime import Print, Runtime, TaskSpec
 from copilot.local.store import Store
 from copilot.local.store.releases import ReleaseRecord, TaskRecord
-from copilot.local.variables import task_variables
+from copilot.local.variables import sidecar_variables, task_variables
 from copilot.release.description import ReleaseDescription
 
 LONGEST_DRAIN = 30.0
@@ -35,6 +35,7 @@ _POLL = 0.1
 _QUIET_LOOKS = 3
 _AT_ONCE = 3.0
 _ALIVE = 1.0
+_SWEEP_AGAIN = 5.0
 _PATIENCE = 10.0
 
 _log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class Deployer:
         self._locks: dict[tuple[str, str, str], Lock] = {}
         self.switching = Lock()
         """Held while tasks stop being wanted, and by whoever starts a task again: that is never decided on old knowledge."""
+        self._closing = Event()
         self.jobs_changed = Event()
         """Set when another release of a job became the current one."""
 
@@ -179,21 +181,56 @@ class Deployer:
             self.publish()
         except DeploymentError as error:
             _log.error("%s", error.message)
+        return self._sweep_until_done(self._stale())
+
+    def _stale(self) -> list[TaskRecord]:
+        """Tasks that are written down and not wanted."""
         wanted = {"Current", "Deploying"}
         tasks = self._store.releases.all_tasks()
-        stale = [t for t in tasks if t.status == "Stopping" or self._release_of(t).status not in wanted]
-        known = {t.id for t in tasks} | self._store.jobs.tasks()
-        leftovers = [(runtime, task) for runtime in self._runtimes.values() for task in runtime.task_ids() if task not in known]
+        return [t for t in tasks if t.status == "Stopping" or self._release_of(t).status not in wanted]
 
-        def end() -> None:
-            for runtime, task in leftovers:
-                runtime.stop(task, grace_period=1.0)
-                runtime.remove(task)
-            self._retire(stale, _silent)
+    def _sweep_until_done(self, stale: Sequence[TaskRecord]) -> Thread:
+        """End these tasks, and all that no store knows, on a thread; again and again while a runtime is unavailable."""
 
-        thread = Thread(target=end, name="leftovers", daemon=True)
+        def sweep() -> None:
+            left = list(stale)
+            while True:
+                try:
+                    self._end_leftovers()
+                    known = {task.id for task in self._store.releases.all_tasks()}
+                    left = [task for task in left if task.id in known]
+                    self._retire(left, _silent)
+                except EngineUnavailableError as error:
+                    _log.warning("tasks that are not wanted cannot be ended now: %s", error.message)
+                else:
+                    return
+                if self._closing.wait(_SWEEP_AGAIN):
+                    return
+
+        thread = Thread(target=sweep, name="leftovers", daemon=True)
         thread.start()
         return thread
+
+    def _end_leftovers(self) -> None:
+        used = {environment.runtime for environment in self._store.catalog.all_environments()} | {"host"}
+        for name in used & self._runtimes.keys():
+            runtime = self._runtimes[name]
+            unavailable = runtime.unavailable()
+            if unavailable is not None:
+                raise unavailable
+            # Those that run are listed first: what is started meanwhile was written down before.
+            there = runtime.task_ids()
+            known = {t.id for t in self._store.releases.all_tasks()} | self._store.jobs.tasks()
+            for task in there:
+                if task not in known:
+                    runtime.stop(task, grace_period=1.0)
+                    runtime.remove(task)
+
+    def close(self) -> None:
+        """Begin nothing more in the background, and let go of the runtimes. Tasks go on."""
+        self._closing.set()
+        for runtime in self._runtimes.values():
+            runtime.close()
 
     def publish(self) -> tuple[EnvironmentRoutes, ...]:
         """Make the front door lead to what the store says now. Raises DeploymentError.
@@ -229,7 +266,14 @@ class Deployer:
         runtime = self.runtime_of(description)
         of_runtime = runtime.variables(description, port, environment, self._frontdoor.internal_port)
         variables = task_variables(description, of_runtime, self._secret)
-        return TaskSpec(id=task_id, description=description, port=port, variables=variables)
+        return TaskSpec(
+            id=task_id,
+            description=description,
+            port=port,
+            variables=variables,
+            sidecar_variables=sidecar_variables(description, variables, self._secret),
+            release=release.id,
+        )
 
     def _take_up_job(self, release: ReleaseRecord, environment: Environment, out: Print, cancelled: Event) -> None:
         """Make a job's release the one that runs from its next due time on. What every run would fail for is refused now."""
@@ -256,8 +300,7 @@ class Deployer:
                 self._store.releases.set_status(release.id, "Deploying")
             runtime.prepare(environment)
             tasks = self._write_tasks(release)
-            for task in tasks:
-                runtime.start(self.spec(release, task.id, task.port))
+            _side_by_side(lambda task: runtime.start(self.spec(release, task.id, task.port)), tasks)
             self._until_all_healthy(runtime, description, tasks, out, cancelled)
             self._switch(release, environment, tasks)
         except BaseException:
@@ -331,24 +374,27 @@ class Deployer:
         self, runtime: Runtime, description: ReleaseDescription, task: TaskRecord, cancelled: Event, failed: Event
     ) -> None:
         check = health.check_of(description)
+        patience = max(check.grace_period, _ALIVE, _own_check_seconds(description))
         began = time.monotonic()
         verdict = health.Verdict()
         while not failed.is_set():
             if cancelled.is_set():
                 raise _cancelled(description)
             elapsed = time.monotonic() - began
-            if runtime.pid(task.id) is None:
+            if not runtime.runs(task.id):
                 when = "at once" if elapsed < _AT_ONCE else f"after {elapsed:.0f} s"
                 reason = runtime.exit_reason(task.id) or "ended"
                 raise DeploymentError(f"`{description.workload}` exited {when}: {reason}", details=runtime.tail(task.id))
             answer = health.ask(description, task.port, timeout=max(_POLL, check.grace_period - elapsed))
             if task.port is not None or elapsed >= _ALIVE:
                 verdict = health.observe(verdict, answer.ok, check)
-            if verdict.healthy and runtime.healthy(task.id) is not False:
+            well = runtime.healthy(task.id) is not False
+            if verdict.healthy and well:
                 return
-            if time.monotonic() - began > max(check.grace_period, _ALIVE):
+            if time.monotonic() - began > patience:
+                why = health.OWN_CHECK_FAILS if verdict.healthy else answer.text
                 raise DeploymentError(
-                    f"`{description.workload}` did not become healthy within {check.grace_period:g} s: {answer.text}",
+                    f"`{description.workload}` did not become healthy within {patience:g} s: {why}",
                     details=runtime.tail(task.id),
                 )
             cancelled.wait(_POLL)
@@ -368,7 +414,11 @@ class Deployer:
     def _give_up(self, release: ReleaseRecord) -> None:
         tasks = self._store.releases.tasks(release.id)
         self._mark_stopping(tasks)
-        _side_by_side(lambda task: self._end(task, release.description.grace_period), tasks)
+        try:
+            _side_by_side(lambda task: self._end(task, release.description.grace_period), tasks)
+        except EngineUnavailableError:
+            # What made the deployment fail is what there is to say; these are ended as soon as that is possible.
+            self._sweep_until_done(tasks)
         if release.paused_at is None:
             self._store.releases.set_status(release.id, "Failed")
 
@@ -377,7 +427,7 @@ class Deployer:
         description = release.description
         runtime = self.runtime_of(description)
         tasks = self._store.releases.tasks(release.id)
-        if all(t.status == "Healthy" and runtime.pid(t.id) is not None for t in tasks):
+        if all(t.status == "Healthy" and runtime.runs(t.id) for t in tasks):
             out(f"release {release.id} of {description.workload} serves already; there is nothing to do")
         deadline = time.monotonic() + health.check_of(description).grace_period
         while not all(t.status == "Healthy" for t in self._store.releases.tasks(release.id)):
@@ -424,7 +474,9 @@ class Deployer:
         self._store.releases.end_task(task, reason)
 
     def _apply(self) -> tuple[EnvironmentRoutes, ...]:
-        return self._frontdoor.apply(routes(self._store))
+        used = {environment.runtime for environment in self._store.catalog.all_environments()}
+        addresses = {name: r.front_door_addresses() for name, r in self._runtimes.items() if name in used}
+        return self._frontdoor.apply(routes(self._store, addresses))
 
     def _mark_stopping(self, tasks: Iterable[TaskRecord]) -> None:
         for task in tasks:
@@ -445,6 +497,12 @@ def _side_by_side(do: Callable[[TaskRecord], None], tasks: Sequence[TaskRecord])
     with ThreadPoolExecutor(max_workers=max(1, len(tasks)), thread_name_prefix="tasks") as pool:
         for done in [pool.submit(do, task) for task in tasks]:
             done.result()
+
+
+def _own_check_seconds(description: ReleaseDescription) -> float:
+    """How long a container's own health check may take to tell that it is healthy."""
+    check = description.check
+    return check.start_period + (check.retries + 1) * (check.interval + check.timeout) if check else 0.0
 
 
 def _silent(line: str) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import http.client
 import re
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 
 from copilot.errors import DeploymentError
-from copilot.local import ports
 from copilot.release.description import HealthCheck, ReleaseDescription
 
+OWN_CHECK_FAILS = "the health check of its container does not pass"
+_CLOSED = "the connection was closed without an answer; a container must listen on `image.port` of all its addresses"
+_SETTLING = 0.1
 _CODES = re.compile(r"(\d{3})(?:-(\d{3}))?")
 
 
@@ -73,6 +77,8 @@ def ask_http(port: int, check: HealthCheck, timeout: float | None = None) -> Ans
         return Answer(False, f"{request} did not answer within {seconds:g} s")
     except ConnectionRefusedError:
         return Answer(False, f"nothing listens on port {port}, its $PORT")
+    except ConnectionResetError:  # `http.client.RemoteDisconnected` is one too
+        return Answer(False, f"{request} failed: {_CLOSED}")
     except (OSError, http.client.HTTPException, ValueError) as error:
         return Answer(False, f"{request} failed: {str(error) or type(error).__name__}")
     finally:
@@ -81,10 +87,25 @@ def ask_http(port: int, check: HealthCheck, timeout: float | None = None) -> Ans
 
 
 def ask_tcp(port: int, timeout: float) -> Answer:
-    """Whether a task's port accepts connections, waiting at most ``timeout`` seconds."""
-    if ports.accepts(port, timeout):
-        return Answer(True, f"port {port} accepts connections")
-    return Answer(False, f"nothing listens on port {port}, its $PORT")
+    """Whether a task's port accepts connections and keeps them, waiting at most ``timeout`` seconds."""
+    try:
+        connection = socket.create_connection(("127.0.0.1", port), timeout)
+    except OSError:
+        return Answer(False, f"nothing listens on port {port}, its $PORT")
+    with connection:
+        # A container engine accepts for a task that does not listen, and closes as soon as it finds that out.
+        connection.settimeout(min(_SETTLING, timeout))
+        with suppress(TimeoutError):
+            if not _first_byte(connection):
+                return Answer(False, _CLOSED)
+    return Answer(True, f"port {port} accepts connections")
+
+
+def _first_byte(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(1)
+    except ConnectionResetError:
+        return b""
 
 
 def check_of(description: ReleaseDescription) -> HealthCheck:
@@ -94,9 +115,10 @@ def check_of(description: ReleaseDescription) -> HealthCheck:
 
 def ask(description: ReleaseDescription, port: int | None, timeout: float | None = None) -> Answer:
     """Ask a running task of a release in the way that fits it: over HTTP, by connecting, or, without a port, not at all."""
-    if port is None:
-        return Answer(True, "it runs")
     check = check_of(description)
-    if description.routing:
+    if port is not None and description.routing:
         return ask_http(port, check, timeout)
+    if port is None or description.check is not None:
+        # Its own check, if it has one, is the runtime's to tell.
+        return Answer(True, "it runs")
     return ask_tcp(port, check.timeout if timeout is None else min(timeout, check.timeout))

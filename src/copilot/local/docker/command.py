@@ -146,8 +146,8 @@ def remove_network(name: str) -> Arguments:
 
 
 def gateway() -> Arguments:
-    """The address of this machine on the network that containers reach it by (``host-gateway``)."""
-    return ["network", "inspect", "--format", "{{range .IPAM.Config}}{{println .Gateway}}{{end}}", "bridge"]
+    """The network by which containers reach this machine (``host-gateway``): gateways and subnets as JSON."""
+    return ["network", "inspect", "--format", "{{json .IPAM.Config}}", "bridge"]
 
 
 def list_volumes(labels: Mapping[str, str]) -> Arguments:

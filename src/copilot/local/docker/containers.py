@@ -247,9 +247,10 @@ class Containers:
         return again
 
 
-def started(name: str, identity: str, task: str, sidecar: str | None = None, *, essential: bool = True) -> State:
-    """A container that this process has just started."""
-    return State(name=name, id=identity, task=task, running=True, sidecar=sidecar, essential=essential)
+def started(name: str, identity: str, task: str, sidecar: str | None, *, essential: bool, checked: bool) -> State:
+    """A container that this process has just started. ``checked``: it has a health check."""
+    health = "starting" if checked else None
+    return State(name=name, id=identity, task=task, running=True, sidecar=sidecar, essential=essential, health=health)
 
 
 def stopped(state: State) -> State:

@@ -39,10 +39,9 @@ def failure(output: str) -> CopilotError:
     return DeploymentError(f"the container engine refused: {said}", details=lines[:-1][-5:])
 
 
-def is_conflict(output: str) -> str | None:
-    """The container name that is in use already, if that is why a container could not be made."""
-    match = re.search(r"The container name \"?/?([\w.-]+)\"? is already in use", output)
-    return match[1] if match else None
+def is_conflict(output: str) -> bool:
+    """Whether a container could not be made because one of its name is there."""
+    return re.search(r"container name \S+ is already in use", output) is not None
 
 
 def cpus_there(output: str) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 from threading import Lock
 
@@ -82,7 +84,7 @@ class DockerRuntime:
                 answer = self._quietly(command.gateway())
                 if answer is None:
                     return ()
-                self._gateways = tuple(address for address in answer.text.split() if _is_ours(address))
+                self._gateways = tuple(address for address in _gateways(answer.text) if _is_ours(address))
             return self._gateways or ()
 
     def start(self, spec: TaskSpec) -> None:
@@ -238,19 +240,21 @@ class DockerRuntime:
         if answer.code:
             raise failure(answer.output)
         identity = answer.text.split()[-1]
-        self._containers.put(started(container.name, identity, spec.id, sidecar, essential=essential))
+        checked = container.check is not None
+        self._containers.put(started(container.name, identity, spec.id, sidecar, essential=essential, checked=checked))
 
     def _mended(self, answer: Answer, container: Container, spec: TaskSpec) -> bool:
         """Whether the cause of a failure is gone now, so that another try makes sense."""
-        if is_conflict(answer.output):
-            self._discard([container.name], spec.id)
-            return True
-        if re.search(r"network \S+ not found", answer.output):
+        no_network = re.search(r"network \S+ not found", answer.output) is not None
+        if no_network:
             # Someone deleted it.
             d = spec.description
             self._make_network(container.network, self.names.labels(d.application, d.environment))
-            return True
-        return cpus_there(answer.output) is not None
+        mended = no_network or is_conflict(answer.output) or cpus_there(answer.output) is not None
+        if mended:
+            # One of that name is there: from an earlier time, or made by the try that failed.
+            self._discard([container.name], spec.id)
+        return mended
 
     def _stop(self, states: Sequence[State], grace_period: float) -> None:
         answer = self.docker.ask(command.stop((s.name for s in states), grace_period), seconds=grace_period + _KILL_SECONDS)
@@ -317,6 +321,15 @@ def _reason(state: State) -> str:
         if state.exit_code > 128:
             return f"killed by {signal.Signals(state.exit_code - 128).name}"
     return f"exit {state.exit_code}"
+
+
+def _gateways(text: str) -> list[str]:
+    """The gateways of a network; the first address of a subnet for which none is told, as some engines do."""
+    found = []
+    for part in json.loads(text) or []:
+        with suppress(ValueError):
+            found.append(part.get("Gateway") or str(next(ip_network(part["Subnet"]).hosts())))
+    return found
 
 
 def _is_ours(address: str) -> bool:

@@ -51,12 +51,16 @@ class Service:
 
 @dataclass(frozen=True)
 class EnvironmentRoutes:
-    """An environment: the port that its front door answers on, and its services."""
+    """An environment: the port that its front door answers on, and its services.
+
+    ``addresses``: where it answers besides the loopback addresses, so that containers reach it too.
+    """
 
     app: str
     name: str
     port: int
     services: tuple[Service, ...]
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def _environment_server(environment: EnvironmentRoutes, loopbacks: Sequence[str]
     longest_first = sorted(routed, key=lambda item: (-len(item[0]), item[0]))
     routes = [_route(_path_match(path), _to_service(environment, service)) for path, service in longest_first]
     nowhere = _sentence(404, f"no service of environment `{environment.name}` answers this path")
-    return _server(environment.port, loopbacks, [*routes, _route({}, [nowhere])])
+    return _server(environment.port, (*loopbacks, *environment.addresses), [*routes, _route({}, [nowhere])])
 
 
 def _internal_server(state: FrontDoorState) -> Json:

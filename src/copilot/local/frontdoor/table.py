@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from copilot.local.frontdoor.config import EnvironmentRoutes, Service, slots_for
 from copilot.local.store import Store
 from copilot.local.store.releases import ReleaseRecord
 
 
-def routes(store: Store) -> tuple[EnvironmentRoutes, ...]:
-    """Every environment with the services that have a current release in it."""
+def routes(store: Store, addresses: Mapping[str, tuple[str, ...]]) -> tuple[EnvironmentRoutes, ...]:
+    """Every environment with the services that have a current release in it.
+
+    Args:
+        store: The state.
+        addresses: Where an environment of a runtime answers besides the loopback addresses, by name of the runtime.
+    """
     current = [r for r in store.releases.all_current() if r.description.schedule is None]
     return tuple(
         EnvironmentRoutes(
             app=environment.app,
             name=environment.name,
             port=environment.port,
+            addresses=addresses.get(environment.runtime, ()),
             services=tuple(
                 _service(store, release)
                 for release in current
