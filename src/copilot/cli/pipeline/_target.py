@@ -120,7 +120,7 @@ def one_execution(
 
     Args:
         target: The pipeline.
-        number: What ``--execution`` says.
+        number: What the command line says.
         wanted: Which executions the command makes sense for.
         none: The message when there is no such execution.
         question: Asked on a terminal when there are several.
@@ -134,9 +134,9 @@ def one_execution(
         return found[0].number
     numbers = [str(execution.number) for execution in found]
     if not _ask.can_ask():
-        raise UsageError("which execution? `--execution` is missing", hint=f"it is one of: {', '.join(numbers)}")
+        raise UsageError("which execution? `EXECUTION` is missing", hint=f"it is one of: {', '.join(numbers)}")
     choices = [(str(e.number), e.revision.summary if e.revision else "") for e in found]
-    return int(_ask.select(question, choices, flag="--execution"))
+    return int(_ask.select(question, choices, flag="EXECUTION"))
 
 
 def user_name() -> str:
