@@ -177,7 +177,8 @@ def _image(builder: ImageBuilder, wanted: _Wanted, root: Path, out: Print) -> st
             digest = builder.locate(name, source, wanted.platform, _prefixed(out, name))
             out(f"{name}: {source} is {digest}")
             return digest
-        out(f"{name}: building from {source.dockerfile.relative_to(root)}")
+        dockerfile = source.dockerfile
+        out(f"{name}: building from {dockerfile.relative_to(root) if dockerfile.is_relative_to(root) else dockerfile}")
         digest = builder.build(source, _prefixed(out, name))
     except CopilotError as error:
         raise type(error)(f"image of `{name}`: {error.message}", hint=error.hint, details=error.details) from error
