@@ -84,7 +84,7 @@ class Promotions:
                     continue  # its deployment will say what is wrong; the approval can be given or refused all the same
 
     def _workload(self, record: ExecutionRecord, action: DeployAction, digest: str) -> WorkloadPromotion:
-        after = read_description(self._artifacts, digest, action.workload, action.environment)
+        after = read_description(self._artifacts, digest, record.app, action.workload, action.environment)
         current = self._store.releases.current(record.app, action.environment, action.workload)
         return WorkloadPromotion(
             workload=action.workload,

@@ -231,14 +231,9 @@ class Scheduler:
             thread.join(_ABANDON_SECONDS)
 
     def attempts_in_progress(self) -> set[int]:
-        """Ids of the attempts that workers are at."""
-        with self._lock:
-            return {
-                live.attempt(name).id
-                for live in self._live.values()
-                for name, status in live.state.run.actions.items()
-                if status == "InProgress"
-            }
+        """Ids of the attempts that have begun and not ended, also before ``start``."""
+        records = self._store.executions.active()
+        return {a.id for record in records for a in record.attempts.values() if a.status == "InProgress"}
 
     # -- inside the lock ---------------------------------------------------------------------------------------
 

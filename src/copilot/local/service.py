@@ -94,8 +94,10 @@ class LocalService(JobOperations):
         self._supervisor.start()
         self._jobs.start()
         self._direct.resume()
+        # Looked for first: once the scheduler has started, there are new builds.
+        left_behind = self._builds.left_behind(self._scheduler.attempts_in_progress())
         self._scheduler.start()
-        self._builds.tidy_up(self._scheduler.attempts_in_progress())
+        self._builds.tidy_up(left_behind)
         self._triggers.start()
 
     def close(self) -> None:

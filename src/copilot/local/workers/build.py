@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -72,14 +72,17 @@ class BuildWorker:
         self._runner.clean(context.attempt)
         self._context_file(context.attempt).unlink(missing_ok=True)
 
-    def tidy_up(self, in_progress: Container[int]) -> None:
-        """At start: end and remove builds that a killed server left behind, but for those of these attempts."""
-        for path in self._home.builds.iterdir():
-            attempt = int(path.name.partition(".")[0])
-            if attempt not in in_progress:
-                self._runner.abandon(attempt)
-                self._runner.clean(attempt)
-                self._context_file(attempt).unlink(missing_ok=True)
+    def left_behind(self, in_progress: Container[int]) -> list[int]:
+        """Attempts, but for these, of which a killed server has left something."""
+        names = (path.name.partition(".")[0] for path in self._home.builds.iterdir())
+        return sorted({int(name) for name in names if name.isdecimal() and int(name) not in in_progress})
+
+    def tidy_up(self, attempts: Iterable[int]) -> None:
+        """End and remove what is left of builds."""
+        for attempt in attempts:
+            self._runner.abandon(attempt)
+            self._runner.clean(attempt)
+            self._context_file(attempt).unlink(missing_ok=True)
 
     def _request(self, context: ActionContext, action: BuildLike) -> BuildRequest:
         source = context.artifacts[SOURCE_ARTIFACT]

@@ -16,12 +16,13 @@ from copilot.release.plan import BUILD_ARTIFACT, DeployAction, release_path
 _DESCRIPTION = TypeAdapter(ReleaseDescription)
 
 
-def read_description(artifacts: ArtifactStore, digest: str, workload: str, environment: str) -> ReleaseDescription:
-    """The release description of a workload for an environment, from a build's output.
+def read_description(artifacts: ArtifactStore, digest: str, app: str, workload: str, environment: str) -> ReleaseDescription:
+    """The release description of a workload for an environment of an application, from a build's output.
 
     Raises:
         NotFoundError: If the build put out none.
-        CopilotError: If it cannot be read.
+        CopilotError: If it cannot be read, or describes another release: whatever a commit's build puts out, it goes nowhere
+            else than the plan says.
     """
     path = release_path(workload, environment)
     try:
@@ -32,9 +33,16 @@ def read_description(artifacts: ArtifactStore, digest: str, workload: str, envir
             hint=f"Is copilot/{workload}/manifest.yml committed, and does the buildspec run `copilot pipeline build`?",
         ) from None
     try:
-        return _DESCRIPTION.validate_json(content)
+        description = _DESCRIPTION.validate_json(content)
     except ValidationError as error:
         raise CopilotError(f"the build's `{path}` is not a release description: {error.error_count()} problems") from None
+    if (description.application, description.workload, description.environment) != (app, workload, environment):
+        raise CopilotError(
+            f"the build's `{path}` describes `{description.workload}` of application `{description.application}` "
+            f"for environment `{description.environment}`",
+            hint=f"Is `application: {app}` in copilot/.workspace of the commit?",
+        )
+    return description
 
 
 class DeployWorker:
@@ -51,7 +59,9 @@ class DeployWorker:
         if not isinstance(action, DeployAction):
             raise TypeError(action.kind)
         self._store.catalog.environment(context.app, action.environment)
-        description = read_description(self._artifacts, context.artifacts[BUILD_ARTIFACT], action.workload, action.environment)
+        description = read_description(
+            self._artifacts, context.artifacts[BUILD_ARTIFACT], context.app, action.workload, action.environment
+        )
         self._store.catalog.register_workload(context.app, description.workload, description.type)
         release = self._store.releases.ensure(description, f"attempt:{context.attempt}", context.execution)
         with Printer(context.log) as out:

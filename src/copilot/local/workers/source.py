@@ -62,8 +62,8 @@ class SourceWorker:
             wanted = wanted or head
         if not mirror.contains(wanted):
             raise CopilotError(
-                f"commit {wanted[:12]} is not on branch `{action.branch}` of {context.repository}",
-                hint="Push it to that branch first",
+                f"commit {wanted[:12]} is not on branch `{action.branch}` of {context.repository} any more",
+                hint="Another push took its place; `copilot pipeline run` releases the newest commit",
             )
         revision = mirror.revision(wanted)
         digest = self._archive(mirror, wanted, full_clone=action.full_clone)
