@@ -315,6 +315,7 @@ class ActionState(Value):
         details: When it failed: the tail of what it printed.
         url: Where a person can look at the result, or None.
         expires_at: For an approval that waits: when it lapses.
+        images: Digests of the images that it built or deployed, by workload.
     """
 
     name: str
@@ -328,6 +329,7 @@ class ActionState(Value):
     details: tuple[str, ...] = ()
     url: str | None = None
     expires_at: float | None = None
+    images: Mapping[str, str] = {}
 
 
 class StageState(Value):

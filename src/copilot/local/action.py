@@ -23,6 +23,7 @@ class ActionResult:
         url: Where a person can look at the result.
         artifacts: Digests of the output artifacts by name.
         revision: What a source action found.
+        images: Digests of the images that it built or deployed, by workload.
     """
 
     succeeded: bool
@@ -31,6 +32,7 @@ class ActionResult:
     url: str | None = None
     artifacts: Mapping[str, str] = field(default_factory=dict)
     revision: Revision | None = None
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

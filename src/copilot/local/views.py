@@ -85,6 +85,7 @@ def _action(record: ExecutionRecord, stage: Stage, action: Action) -> ActionStat
         details=result.details if result else (),
         url=result.url if result else None,
         expires_at=attempt.expires_at,
+        images=dict(result.images) if result else {},
     )
 
 

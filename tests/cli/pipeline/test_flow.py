@@ -27,7 +27,7 @@ def test_a_push_is_built_deployed_tested_approved_and_promoted(cli: Cli, shop: S
     )
     shop.push("1", "Adding Pipeline Buildspec")
     updated = cli.ok("pipeline", "update")
-    assert "+ DeployTo-prod" in updated.stdout
+    assert "DeployTo-prod   approval → web" in updated.stdout
     assert f"Created pipeline {shop.pipeline}" in updated.stderr
     assert "Started execution #1" in updated.stderr
     assert "copilot pipeline status --watch" in updated.stderr
@@ -40,6 +40,10 @@ def test_a_push_is_built_deployed_tested_approved_and_promoted(cli: Cli, shop: S
     watched = cli.ok("pipeline", "status", "--watch", "1")
     assert watched.stdout.splitlines()[-1].startswith(f"{shop.pipeline}  #1  succeeded after")
     assert served(shop, "test") == served(shop, "prod") == "1"
+    images = {a["name"]: a["images"] for stage in shop.status("1")["stageStates"] for a in stage["actions"]}
+    assert images["CreateOrUpdate-web-test"] == images["CreateOrUpdate-web-prod"] == images["Build"]
+    services = json.loads(cli.ok("svc", "show", "--name", "web", "--json").stdout)["environments"]
+    assert [(s["image"], s["execution"]) for s in services] == [(images["Build"]["web"], 1)] * 2
 
     broken = shop.push("broken", "Break it")
     failed = cli("pipeline", "status", "--watch", "2")

@@ -173,22 +173,24 @@ class BuildWorker:
             return ActionResult(succeeded=True, summary=result.summary)
         if result.artifact is None:
             return ActionResult(succeeded=False, summary="the buildspec puts out no artifacts, so there is nothing to deploy")
-        images = "   ".join(self._images(context, result.artifact))
+        built = image_digests(self._artifacts, result.artifact)
+        images = "   ".join(self._compare(context, built))
         return ActionResult(
             succeeded=True,
             summary="   ".join(part for part in (result.summary, images) if part),
             artifacts={BUILD_ARTIFACT: result.artifact},
+            images=built,
         )
 
-    def _images(self, context: ActionContext, artifact: str) -> list[str]:
+    def _compare(self, context: ActionContext, built: Mapping[str, str]) -> list[str]:
         """Each workload's image, and whether it is the one of the last build."""
         stage = context.stage
         before = next((r for r in self._store.executions.passed(context.app, context.pipeline, stage)), None)
         last = self._store.executions.artifacts(before.id).get(BUILD_ARTIFACT) if before else None
-        old, new = (image_digests(self._artifacts, digest) if digest else {} for digest in (last, artifact))
+        old = image_digests(self._artifacts, last) if last else {}
         return [
             f"{workload} {'unchanged, kept ' if old.get(workload) == image else ''}{image[:13]}…"
-            for workload, image in new.items()
+            for workload, image in built.items()
         ]
 
 

@@ -66,7 +66,8 @@ class DeployWorker:
         release = self._store.releases.ensure(description, f"attempt:{context.attempt}", context.execution)
         with Printer(context.log) as out:
             url = self._deployer.deploy(release, out, context.cancelled)
-        return ActionResult(succeeded=True, summary=f"{description.image[:19]}…", url=url)
+        images = {description.workload: description.image}
+        return ActionResult(succeeded=True, summary=f"{description.image[:19]}…", url=url, images=images)
 
     def tidy(self, context: ActionContext) -> None:
         """Nothing is left."""
