@@ -72,12 +72,14 @@ class Scheduler:
         store: Where transitions are written.
         home: Where logs go.
         workers: A worker for each kind of action but approvals.
+        ended: Called after each end of an execution; must return at once.
     """
 
-    def __init__(self, store: Store, home: Home, workers: Mapping[str, Worker]) -> None:
+    def __init__(self, store: Store, home: Home, workers: Mapping[str, Worker], ended: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._home = home
         self._workers = workers
+        self._ended = ended
         self._lock = threading.RLock()
         self._live: dict[int, _Live] = {}
         self._effects: list[Effect] = []
@@ -304,6 +306,7 @@ class Scheduler:
                 live.state = rules.apply(before, decision)
                 self._store.executions.save(live.state)
                 del self._live[live.record.id]
+                self._effects.append(self._ended)
                 failed = live.state.status == "Failed" and before.run.status == "Failed"
                 if failed and before.stage.on_failure == "rollback" and live.record.rollback_of is None:
                     self._roll_back_automatically(live)

@@ -30,6 +30,7 @@ from copilot.local.jobs import Jobs
 from copilot.local.logs import read_log
 from copilot.local.program import install_program
 from copilot.local.promotions import Promotions
+from copilot.local.retention import Retention
 from copilot.local.runtime import Runtime
 from copilot.local.scheduler import Scheduler, Worker
 from copilot.local.secrets import SecretStore, open_secrets
@@ -75,7 +76,8 @@ class LocalService(JobOperations):
             "commands": builds,
             "deploy": DeployWorker(store, artifacts, self._deployer),
         }
-        self._scheduler = Scheduler(store, home, workers)
+        self._retention = Retention(home, store, artifacts)
+        self._scheduler = Scheduler(store, home, workers, self._retention.wake)
         self._triggers = Triggers(home, store, self._scheduler, self._sources)
         direct = DirectDeployments(home, store, self._deployer)
         jobs = Jobs(home, store, self._deployer, self._runtimes)
@@ -99,10 +101,12 @@ class LocalService(JobOperations):
         self._scheduler.start()
         self._builds.tidy_up(left_behind)
         self._triggers.start()
+        self._retention.start()
 
     def close(self) -> None:
         """Leave everything as it is: services and builds go on."""
         self._triggers.close()
+        self._retention.close()
         self._scheduler.close()
         self._jobs.close()
         self._supervisor.stop()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from copilot.local.host.steps import Copy, Folder, Source
 from copilot.local.runtime import ImageRequest, Print
 
 _ALGORITHM = "sha256:"
+_DELETED = ".deleted-"
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,32 @@ class ImageStore:
         """Take in ``built/rootfs``; the answer is the image's digest. An image that is there already is left alone."""
         text = config.to_json()
         name = tree_digest(built / "rootfs", text.encode())
-        if not (self.folder / name).exists():
+        if (self.folder / name).exists():
+            os.utime(self.folder / name)  # wanted again just now, though it is old
+        else:
             (built / "config.json").write_text(text, "utf-8")
             built.rename(self.folder / name)
         return _ALGORITHM + name
+
+    def prune(self, needed: Container[str], before: float) -> None:
+        """Delete the images that are not needed. While another process builds, nothing is deleted.
+
+        Args:
+            needed: Digests.
+            before: Seconds since the epoch; what was built, or built again, after that is kept.
+        """
+        with (self.folder / ".lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            images = [folder for folder in self.folder.iterdir() if not folder.name.startswith(".")]
+            for folder in images:
+                if _ALGORITHM + folder.name not in needed and folder.stat().st_mtime < before:
+                    # Half an image must never have an image's name.
+                    folder.rename(self.folder / f"{_DELETED}{folder.name}")
+            for folder in self.folder.glob(f"{_DELETED}*"):
+                delete_tree(folder)
 
 
 class HostImageBuilder:

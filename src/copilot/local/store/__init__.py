@@ -9,6 +9,7 @@ from copilot.local.store.database import Database
 from copilot.local.store.executions import Executions
 from copilot.local.store.jobs import JobRuns
 from copilot.local.store.releases import Releases
+from copilot.local.store.retention import Retention
 
 __all__ = ["Store"]
 
@@ -23,6 +24,7 @@ class Store:
         self.executions = Executions(database)
         self.jobs = JobRuns(database)
         self.releases = Releases(database)
+        self.retention = Retention(database)
 
     @classmethod
     def open(cls, path: Path) -> Store:

@@ -294,3 +294,60 @@ SELECT * FROM job_attempt WHERE run = :run ORDER BY number;
 
 -- name: unfinished_job_attempts
 SELECT * FROM job_attempt WHERE ended_at IS NULL;
+
+-- name: needed_releases
+-- Those that serve or are about to, or that a task or run needs, and of each service the last that were deployed.
+SELECT id, description, origin FROM (
+    SELECT *, row_number() OVER (
+        PARTITION BY app, environment, workload, deployed_at IS NULL ORDER BY id DESC
+    ) AS place FROM release
+)
+WHERE status IN ('Pending', 'Deploying', 'Current') OR (deployed_at IS NOT NULL AND place <= :keep)
+    OR id IN (SELECT release FROM task) OR id IN (SELECT release FROM job_run WHERE ended_at IS NULL)
+    OR id IN (SELECT release FROM deployment WHERE status = 'InProgress');
+
+-- name: prune_releases
+-- `needed` is a JSON list of ids. Of each service the newest stay known, whatever became of them.
+DELETE FROM release WHERE created_at < :before AND id NOT IN (SELECT value FROM json_each(:needed)) AND id NOT IN (
+    SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY app, environment, workload ORDER BY id DESC) AS place FROM release
+    ) WHERE place <= :keep
+);
+
+-- name: executions_of_releases
+-- The executions whose attempts asked for releases (`origins` is a JSON list), and those that they went back to.
+WITH asked AS (
+    SELECT e.* FROM execution e JOIN attempt a ON a.execution = e.id
+    WHERE 'attempt:' || a.id IN (SELECT value FROM json_each(:origins))
+)
+SELECT id FROM asked
+UNION SELECT e.id FROM execution e JOIN asked ON (e.app, e.pipeline, e.number) = (asked.app, asked.pipeline, asked.rollback_to);
+
+-- name: prune_executions
+-- `needed` is a JSON list of ids. The newest of each pipeline are kept, and those that have not ended.
+DELETE FROM execution WHERE ended_at < :before AND id NOT IN (SELECT value FROM json_each(:needed)) AND number <= (
+    SELECT max(number) FROM execution newest WHERE (newest.app, newest.pipeline) = (execution.app, execution.pipeline)
+) - :keep;
+
+-- name: prune_deployments
+-- Of each service in each environment, the newest are kept.
+DELETE FROM deployment WHERE status <> 'InProgress' AND started_at < :before AND id IN (
+    SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY app, environment, workload ORDER BY started_at DESC, id) AS place
+        FROM deployment
+    ) WHERE place > :keep
+);
+
+-- name: all_artifacts
+SELECT DISTINCT name, digest FROM artifact;
+
+-- name: log_names
+-- The names, without their endings, of all logs that are of something known.
+SELECT 'attempt-' || id AS name FROM attempt
+UNION SELECT 'deploy-' || id FROM deployment
+UNION SELECT 'task-' || id FROM task
+UNION SELECT 'task-' || id FROM ended_task
+UNION SELECT 'task-' || task FROM job_attempt;
+
+-- name: deployments_in_progress
+SELECT description FROM deployment WHERE status = 'InProgress';
