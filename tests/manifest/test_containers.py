@@ -105,6 +105,15 @@ def test_overrides() -> None:
     assert (prod.image.healthcheck.interval, prod.image.healthcheck.retries) == (5.0, 3)
 
 
+def test_what_aws_copilot_itself_writes() -> None:
+    common = "image:\n  build: Dockerfile\n%scpu: 256\nmemory: 512\nplatform: linux/x86_64  # See the docs\n"
+    service = "count: 1\nexec: true\nnetwork:\n  connect: true\n"
+    port = "  port: 80\n"
+    assert parsed("name: a\ntype: Load Balanced Web Service\nhttp:\n  path: '/'\n" + common % port + service).exec
+    assert parsed("name: a\ntype: Backend Service\n" + common % port + service).network.connect
+    assert parsed('name: a\ntype: Scheduled Job\non:\n  schedule: "@daily"\n' + common % "").platform == "linux/amd64"
+
+
 def test_without_them() -> None:
     api = parsed(API)
     assert (api.platform, api.env_file, api.exec, api.network.connect, api.image.healthcheck) == (None, None, False, False, None)
@@ -131,6 +140,7 @@ def test_the_command_of_a_health_check(written: str, command: tuple[str, ...]) -
     ("added", "position", "message", "hint"),
     [
         ("platform: linux/arm", "4:11+9", "`platform` is unknown: `linux/arm`", "it is `linux/amd64` or `linux/arm64`"),
+        ("platform: 3", "4:11+1", "`platform` is unknown: `3`", "it is `linux/amd64` or `linux/arm64`"),
         ("platform: windows/amd64", "4:11+13", "`platform` `windows/amd64` is not supported yet",
          "it is `linux/amd64` or `linux/arm64`"),
         ("platform: {osfamily: linux, architecture: arm64}", "4:11+38", "`platform` with `osfamily` is not supported yet",

@@ -69,18 +69,20 @@ def _port(value: Any) -> Any:
     return value
 
 
-def _platform(value: Any) -> Any:
+def _one_text(value: Any) -> Any:
     if isinstance(value, Mapping):
         key = next((str(k) for k in value), "{}")
         raise bad_value(f"with `{key}` is not supported yet", _PLATFORMS_HINT)
-    if isinstance(value, str):
-        known = _SAME_PLATFORM.get(value.lower(), value.lower())
-        if known in PLATFORMS:
-            return known
-        if known.startswith("windows"):
-            raise bad_value(f"`{value}` is not supported yet", _PLATFORMS_HINT)
-        raise bad_value(f"is unknown: {shown(value)}", _PLATFORMS_HINT)
     return value
+
+
+def _platform(value: str) -> str:
+    known = _SAME_PLATFORM.get(value.lower(), value.lower())
+    if known.startswith("windows/"):
+        raise bad_value(f"`{known}` is not supported yet", _PLATFORMS_HINT)
+    if known not in PLATFORMS:
+        raise bad_value(f"is unknown: {shown(value)}", _PLATFORMS_HINT)
+    return known
 
 
 PartName = Annotated[str, AfterValidator(_part_name)]
@@ -89,7 +91,12 @@ PartName = Annotated[str, AfterValidator(_part_name)]
 ContainerPath = Annotated[Text, AfterValidator(_container_path)]
 """A folder inside a container."""
 
-Platform = Annotated[Text, BeforeValidator(_platform), WithJsonSchema({"enum": [*PLATFORMS, *_SAME_PLATFORM]})]
+Platform = Annotated[
+    Text,
+    BeforeValidator(_one_text),
+    AfterValidator(_platform),
+    WithJsonSchema({"enum": [*PLATFORMS, *_SAME_PLATFORM]}),
+]
 """Operating system and processor that an image is for."""
 
 
