@@ -1,0 +1,1 @@
+"""``copilot job``: tasks that run on a schedule."""
