@@ -37,7 +37,9 @@ class JobOperations(ServiceOperations):
         """See `Engine`."""
         names = [w.name for w in self._store.catalog.workloads(app) if w.type == JOB]
         environments = self._store.catalog.environments(app)
-        return [Job(app=app, name=name, environments=tuple(self._state(name, each) for each in environments)) for name in names]
+        return [
+            Job(app=app, name=name, type=JOB, environments=tuple(self._state(name, e) for e in environments)) for name in names
+        ]
 
     def start_job(self, app: str, name: str, environment: str) -> JobRun:
         """See `Engine`."""
