@@ -64,6 +64,8 @@ sh -c 'trap "" TERM HUP; echo $$ >> {pids}; while :; do sleep 1; done' &
 (nohup sleep 300 > /dev/null 2>&1 & echo $! >> {pids})
 sleep 300 &
 note $!
+setsid sh -c 'trap "" TERM; echo $$ >> {pids}; while :; do sleep 1; done' &
+until [ $(wc -l < {pids}) -ge 5 ]; do sleep 0.02; done
 echo ready >> {pids}.ready
 wait
 """
@@ -89,7 +91,7 @@ def test_an_application_is_deleted_in_the_middle_of_everything(tmp_path: Path) -
         assert project.execution(building).summary.status == "InProgress"
         tree = [int(pid) for pid in lines(pids)]
         tasks = [t.pid for w in ("api", "worker") for e in local.service.service(APP, w).environments for t in e.tasks if t.pid]
-        assert len(running(tree)) >= 4
+        assert len(running(tree)) == 5
         assert len(running(tasks)) >= 3
         ports = [local.service.environment(APP, name).port for name in project.environments]
         begin = time.monotonic()
@@ -353,7 +355,7 @@ def test_an_abandoned_build_is_gone_within_seconds(local: Local, tmp_path: Path)
     local.service.stop(APP, project.pipeline, number, abandon=True)
     assert project.execution(number).summary.status == "Stopped"
     assert project.action(number, "Build").status == "Abandoned"
-    local.until(lambda: running(tree) == [], seconds=8)
+    local.until(lambda: running(tree) == [], seconds=10)
     with pytest.raises(ConflictError, match="there is nothing to stop"):
         local.service.stop(APP, project.pipeline, number)
     local.until(lambda: not list(local.home.builds.iterdir()))

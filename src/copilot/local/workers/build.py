@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections.abc import Callable, Container, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
 from copilot.errors import CopilotError, NotFoundError
+from copilot.local import processes
 from copilot.local.action import ActionContext, ActionResult
 from copilot.local.artifacts import ArtifactStore
 from copilot.local.buildspec import BuildRequest, BuildResult, BuildRunner, commands_buildspec, resolve_secrets
+from copilot.local.buildspec.processes import BUILD_ID
 from copilot.local.context import BuildContext
 from copilot.local.home import Home
 from copilot.local.store import Store
@@ -65,6 +68,8 @@ class BuildWorker:
         if state == "absent":
             self._runner.start(self._request(context, action))
         result = self._runner.wait(context.attempt, context.cancelled)
+        if context.cancelled.is_set():
+            self._end_escaped(context.attempt)
         return self._action_result(context, action, result)
 
     def tidy(self, context: ActionContext) -> None:
@@ -81,8 +86,14 @@ class BuildWorker:
         """End and remove what is left of builds."""
         for attempt in attempts:
             self._runner.abandon(attempt)
+            self._end_escaped(attempt)
             self._runner.clean(attempt)
             self._context_file(attempt).unlink(missing_ok=True)
+
+    def _end_escaped(self, attempt: int) -> None:
+        """Kill what a build that is given up started in sessions of their own; the others had their time to end."""
+        build = str(self._home.builds / str(attempt))
+        processes.end(lambda: processes.marked(BUILD_ID, build), signal.SIGKILL, grace_period=1.0)
 
     def _request(self, context: ActionContext, action: BuildLike) -> BuildRequest:
         source = context.artifacts[SOURCE_ARTIFACT]
