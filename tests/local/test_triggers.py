@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from copilot.engine import PipelineDefinition
@@ -367,6 +369,21 @@ def everything_written(local: Local) -> bytes:
     return b"".join(p.read_bytes() for p in files)
 
 
+class ArgumentsAtRequests(list[str]):
+    """Remembers, at each request, what everybody can see of git's processes while they wait for the answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def append(self, item: str) -> None:
+        super().append(item)
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if "git" in process.name():
+                    self.seen.add(" ".join(process.cmdline()))
+
+
 def test_a_token_opens_the_repository_and_is_written_nowhere(
     polling: Local, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
@@ -376,6 +393,7 @@ def test_a_token_opens_the_repository_and_is_written_nowhere(
     with git_server(tmp_path, password=token) as server:
         url = f"{server.url}/{bare.name}"
         pipeline = polling.name()
+        server.requests = arguments = ArgumentsAtRequests()
 
         def put(secret: str | None) -> PipelineDefinition:
             made = definition(pipeline, url, secret=secret)
@@ -409,6 +427,8 @@ def test_a_token_opens_the_repository_and_is_written_nowhere(
         polling.service.delete_pipeline(APP, pipeline, delete_secret=True)
     assert "github-token" not in polling.service.secrets()
     assert token.encode() not in everything_written(polling)
+    assert any("ls-remote" in text and url in text for text in arguments.seen)
+    assert not any(token in text for text in arguments.seen)
     assert token not in caplog.text
     assert "refused the token" in caplog.text
 
