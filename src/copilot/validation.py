@@ -10,7 +10,7 @@ from copilot.errors import Diagnostic, KeyPath, ManifestError, PlanError, Proble
 from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.loader import Document, load
 from copilot.manifest.pipeline import PipelineManifest
-from copilot.manifest.workload import env_file_variables, load_workload
+from copilot.manifest.workload import WorkloadDocument, env_file_variables, load_workload
 from copilot.release.plan import DeployAction, Plan
 from copilot.release.planner import plan
 from copilot.repository import check_branch, check_url, normalise_url
@@ -53,6 +53,16 @@ def check_pipeline(
         # One file of variables may serve several workloads and environments.
         raise ManifestError(list(dict.fromkeys(diagnostics)))
     return document, planned
+
+
+def load_named_workload(workspace: Workspace, name: str) -> WorkloadDocument:
+    """The manifest of a workload, which is called as its folder is. Raises ManifestError, also if it is not."""
+    document = load_workload(workspace.workload_manifest(name))
+    written = document.model.name
+    if written != name:
+        message = f"the workload is called `{written}`, but its folder `{name}`"
+        raise ManifestError([document.diagnostic(Problem(("name",), message, "give both the same name"))])
+    return document
 
 
 def _plan(
@@ -134,14 +144,10 @@ def _missing_hint(workspace: Workspace, named: str, default: str) -> str:
 
 def _workload_faults(workspace: Workspace, name: str, environments: Sequence[str]) -> Iterator[Diagnostic]:
     try:
-        document = load_workload(workspace.workload_manifest(name))
+        document = load_named_workload(workspace, name)
     except ManifestError as error:
         yield from error.diagnostics
         return
-    written = document.model.name
-    if written != name:
-        message = f"the workload is called `{written}`, but its folder `{name}`"
-        yield document.diagnostic(Problem(("name",), message, "give both the same name"))
     for environment in environments:
         try:
             env_file_variables(document, workspace.root, workspace.application, environment)

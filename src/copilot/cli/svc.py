@@ -14,6 +14,7 @@ from copilot.cli._context import Context
 from copilot.cli._options import app_option, json_option, yes_option
 from copilot.cli._output import bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table, yellow
 from copilot.cli._root import command
+from copilot.cli._running import services_of
 from copilot.cli._service_files import BACKEND, LOAD_BALANCED, ServiceAnswers
 from copilot.cli.env import describe
 from copilot.errors import ConflictError, NotFoundError, UnsupportedError, UsageError
@@ -85,7 +86,7 @@ def init(
 @json_option
 def ls(context: Context, local: bool, as_json: bool) -> None:
     """Those that `svc init` added to the application."""
-    services = context.engine.workloads(context.app)
+    services = services_of(context.engine, context.app)
     if local:
         workspace = context.require_workspace()
         services = [s for s in services if workspace.workload_manifest(s.name).exists()]
@@ -152,9 +153,9 @@ def delete(context: Context, name: str | None, environment: str | None, yes: boo
 
 def _adopt(context: Context, name: str, manifest: Path, type_: str | None, known: dict[str, str]) -> None:
     """Register a service whose manifest is there already."""
-    from copilot.manifest.workload import load_workload
+    from copilot.validation import load_named_workload
 
-    written = load_workload(manifest).model
+    written = load_named_workload(context.require_workspace(), name).model
     if type_ not in (None, written.type):
         raise ConflictError(
             f"`{shown_path(manifest)}` says that `{name}` is a {written.type}, not a {type_}",
@@ -226,10 +227,10 @@ def _print_manifest(context: Context, name: str, environment: str) -> None:
     """The manifest with every setting, overrides applied."""
     from ruamel.yaml import YAML
 
-    from copilot.manifest.workload import load_workload
+    from copilot.validation import load_named_workload
 
     context.engine.environment(context.app, environment)
-    manifest = load_workload(context.require_workspace().workload_manifest(name)).model
+    manifest = load_named_workload(context.require_workspace(), name).model
     yaml = YAML()
     yaml.width = sys.maxsize
     text = io.StringIO()
@@ -240,7 +241,7 @@ def _print_manifest(context: Context, name: str, environment: str) -> None:
 
 
 def _existing(context: Context, given: str | None) -> str:
-    names = [w.name for w in context.engine.workloads(context.app)]
+    names = [w.name for w in services_of(context.engine, context.app)]
     return _ask.choose("service", names, given, owner=f"application `{context.app}`", create="copilot svc init")
 
 

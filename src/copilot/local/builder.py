@@ -17,10 +17,11 @@ from copilot.local.docker.images import DockerImageBuilder
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder
 from copilot.local.runtime import ImageBuilder, ImageRequest, Print
-from copilot.manifest.workload import Workload, env_file_variables, load_workload
+from copilot.manifest.workload import Workload, env_file_variables
 from copilot.release.describe import describe
 from copilot.release.description import ReleaseDescription
 from copilot.release.plan import release_path
+from copilot.validation import load_named_workload
 from copilot.workspace import Workspace
 
 _DESCRIPTION = TypeAdapter(ReleaseDescription)
@@ -115,7 +116,7 @@ def _load(
     diagnostics: list[Diagnostic] = []
     for name, environments in targets.items():
         try:
-            document = load_workload(workspace.workload_manifest(name))
+            document = load_named_workload(workspace, name)
         except ManifestError as error:
             diagnostics += error.diagnostics
             continue
