@@ -55,7 +55,7 @@ def test_bad_answers(cli: Cli, app: str) -> None:
         (("-n", "Prod"), "the environment name", 2),
         (("-n", ""), "the environment name", 2),
         (("-n", "test", "--port", "70000"), "port", 2),
-        (("-n", "test", "--runtime", "docker"), "the docker runtime is not part of this release yet", 1),
+        (("-n", "test", "--runtime", "docker"), "no container engine answers at unix:///nowhere/docker.sock", 1),
         (("-n", "test", "--runtime", "podman"), "podman", 2),
     ):
         result = cli("env", "init", *args)

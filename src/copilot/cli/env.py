@@ -29,7 +29,6 @@ from copilot.cli._output import (
     yellow,
 )
 from copilot.cli._root import command
-from copilot.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from copilot.engine import Engine, ServiceState
@@ -40,7 +39,11 @@ _name_option = click.option("--name", "-n", metavar="NAME", help="The environmen
 @command("env init")
 @app_option
 @_name_option
-@click.option("--runtime", type=click.Choice(["host", "docker"]), help="What runs containers; default: what this machine has.")
+@click.option(
+    "--runtime",
+    type=click.Choice(["host", "docker"]),
+    help="Containers, or processes of this machine; default: docker if an engine answers, else host.",
+)
 @click.option(
     "--port", type=click.IntRange(1, 65535), metavar="PORT", help="Port of its front door on loopback; default: a free one."
 )
@@ -49,11 +52,6 @@ def init(context: Context, name: str | None, runtime: str | None, port: int | No
     from copilot.manifest.names import check_name
 
     app = context.app
-    if runtime == "docker":
-        raise UnsupportedError(
-            "the docker runtime is not part of this release yet",
-            hint="`--runtime host` runs services as processes of this machine",
-        )
     if name is None:
         taken = {e.name for e in context.engine.environments(app)} if _ask.can_ask() else set()
         name = _ask.text(

@@ -16,12 +16,13 @@ from copilot.engine import (
     PipelineSummary,
     Promotion,
 )
-from copilot.errors import ConflictError, CopilotError, NotFoundError, UnsupportedError
+from copilot.errors import ConflictError, CopilotError, EngineUnavailableError, NotFoundError, UnsupportedError
 from copilot.local import ports, views
 from copilot.local.artifacts import ArtifactStore
 from copilot.local.buildspec import BuildRunner
 from copilot.local.deployer import Deployer
 from copilot.local.direct import DirectDeployments
+from copilot.local.docker.runtime import DockerRuntime
 from copilot.local.frontdoor.caddy import Caddy
 from copilot.local.home import Home
 from copilot.local.host.runtime import HostRuntime
@@ -45,9 +46,6 @@ from copilot.release.execution import RetryMode
 FRONT_DOOR_PORTS = range(8080, 65536)
 """Where the port of an environment is looked for when `env init` is not told."""
 
-RUNTIMES = ("host",)
-"""Runtimes of this release; the first is chosen when `env init` is not told."""
-
 
 class LocalService(JobOperations):
     """The engine's operations, on top of the store, the scheduler and the runtime.
@@ -62,7 +60,8 @@ class LocalService(JobOperations):
         self._home = home
         self._store = store
         self._secrets = secrets
-        self._runtimes: Mapping[str, Runtime] = {"host": HostRuntime(home)}
+        self._docker = DockerRuntime(home)
+        self._runtimes: Mapping[str, Runtime] = {"host": HostRuntime(home), "docker": self._docker}
         self._front_door = Caddy(home)
         self._deployer = Deployer(store, self._runtimes, self._front_door, secrets.get)
         self._supervisor = Supervisor(store, self._front_door, self._deployer)
@@ -110,6 +109,7 @@ class LocalService(JobOperations):
         self._scheduler.close()
         self._jobs.close()
         self._supervisor.stop()
+        self._deployer.close()
         self._store.close()
 
     # -- applications and environments -------------------------------------------------------------------------
@@ -138,9 +138,7 @@ class LocalService(JobOperations):
 
     def create_environment(self, app: str, name: str, runtime: str | None = None, port: int | None = None) -> Environment:
         """See `Engine`."""
-        runtime = runtime or RUNTIMES[0]
-        if runtime not in RUNTIMES:
-            raise UnsupportedError(f"runtime `{runtime}` is not part of this release", hint=f"Available: {', '.join(RUNTIMES)}")
+        runtime = self._choose_runtime(runtime)
         taken = {e.port for e in self._store.catalog.all_environments()}
         candidates = [port] if port is not None else (p for p in FRONT_DOOR_PORTS if p not in taken and ports.is_free(p))
         for candidate in candidates:
@@ -148,6 +146,21 @@ class LocalService(JobOperations):
             if self._open_front_door(environment):
                 return environment
         raise ConflictError(f"port {port} is taken by another program", hint="Choose another with `--port`, or leave it out")
+
+    def _choose_runtime(self, wanted: str | None) -> str:
+        """Containers if an engine answers, unless told otherwise. Raises EngineUnavailableError if it was told, and none does."""
+        if wanted not in (None, *self._runtimes):
+            raise UnsupportedError(f"there is no runtime `{wanted}`", hint=f"Available: {', '.join(self._runtimes)}")
+        if wanted == "host":
+            return wanted
+        try:
+            self._docker.check()
+        except EngineUnavailableError as error:
+            if wanted is None:
+                return "host"
+            way_out = "or leave out `--runtime docker`: services then run as processes of this machine"
+            raise EngineUnavailableError(error.message, hint=f"{error.hint}; {way_out}") from None
+        return "docker"
 
     def _open_front_door(self, environment: Environment) -> bool:
         """Have the front door answer for a new environment. False, and it is gone, if another program has its port."""

@@ -79,7 +79,11 @@ class Supervisor:
 
     def _look_at(self, release: ReleaseRecord, task: TaskRecord, watch: _Watch) -> None:
         runtime = self._deployer.runtime_of(release.description)
-        if runtime.pid(task.id) is not None:
+        if runtime.unavailable() is not None:
+            # Whether it runs cannot be known, so nothing is started again; what can be known is whether it answers.
+            if task.status != "Dead" and task.port is not None:
+                self._look_at_health(release, task, watch)
+        elif runtime.runs(task.id):
             self._look_at_health(release, task, watch)
         elif task.status != "Dead":
             self._bury(task, watch, runtime.exit_reason(task.id) or "ended")
@@ -112,9 +116,15 @@ class Supervisor:
             watch.probe = None
         if watch.probe is None and now >= watch.next_probe:
             watch.next_probe = now if task.status == "Starting" else now + health.check_of(release.description).interval
-            watch.probe = self._probes.submit(health.ask, release.description, task.port)
+            watch.probe = self._probes.submit(self._ask, release, task)
         if watch.healthy_since is not None and now - watch.healthy_since >= LONGEST_DELAY:
             watch.delay = SHORTEST_DELAY
+
+    def _ask(self, release: ReleaseRecord, task: TaskRecord) -> health.Answer:
+        answer = health.ask(release.description, task.port)
+        if answer.ok and self._deployer.runtime_of(release.description).healthy(task.id) is False:
+            return health.Answer(False, health.OWN_CHECK_FAILS)
+        return answer
 
     def _hear(self, release: ReleaseRecord, task: TaskRecord, watch: _Watch, answer: health.Answer) -> None:
         check = health.check_of(release.description)
