@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -270,6 +271,11 @@ class Jobs:
                     return
             number = len(attempts) + 1
             attempts.append(self._store.jobs.add_attempt(run.id, number, f"{run.key.workload}-run-{run.id}-{number}"))
+        elif attempts[-1].started_at is None:
+            # A server before this one may have started it; that cannot be seen as long as the runtime does not answer.
+            while self._runtime(run.key).unavailable():
+                if leave.wait(_LONGEST_LOOK):
+                    return
         try:
             description = self._store.releases.get(run.release).description
             reason = self._attempt(run, attempts[-1], leave)
@@ -285,8 +291,7 @@ class Jobs:
         runtime = self._runtime(run.key)
         if attempt.started_at is None:
             started = self._clock()
-            # A server before this one may have started it, and not have come to write that down.
-            if runtime.pid(attempt.task) is None and runtime.exit_reason(attempt.task) in {"ended", None}:
+            if not runtime.runs(attempt.task) and runtime.exit_reason(attempt.task) in {"ended", None}:
                 runtime.start(self._deployer.spec(release, attempt.task, None))
             self._store.jobs.attempt_started(attempt.task, started)
         else:
@@ -298,18 +303,18 @@ class Jobs:
                 return None
             if timeout is not None and self._clock() >= started + timeout:
                 self._store.jobs.attempt_timed_out(attempt.task)
-                runtime.stop(attempt.task, description.grace_period)
+                with _reported(attempt.task):
+                    runtime.stop(attempt.task, description.grace_period)
             pause = min(_LONGEST_LOOK, pause * 1.5)
         return reason
 
     @staticmethod
     def _ended(runtime: Runtime, task: str) -> str | None:
         """Why a task ended; None while it runs, or as long as the runtime does not answer."""
-        try:
-            return runtime.exit_reason(task) if runtime.pid(task) is None else None
-        except CopilotError as error:
-            _log.warning("task %s: %s", task, error.message)
-            return None
+        if runtime.unavailable() is None and not runtime.runs(task):
+            with _reported(task):
+                return runtime.exit_reason(task)
+        return None
 
     def _settle(self, run: RunRecord, number: int, description: ReleaseDescription | None, reason: str) -> None:
         """Write down how an attempt ended, and what that means for its run."""
@@ -326,7 +331,9 @@ class Jobs:
                 self._store.jobs.wait_for_retry(run.id, now + retry_delay(number))
             else:
                 self._store.jobs.finish(run.id, "TimedOut" if attempt.timed_out else "Failed", now=now, reason=reason)
-        self._runtime(run.key).remove(attempt.task)
+        # What cannot be removed now is found when a server starts.
+        with _reported(attempt.task):
+            self._runtime(run.key).remove(attempt.task)
 
     def _runtime(self, key: JobKey) -> Runtime:
         return self._runtimes[self._store.catalog.environment(key.app, key.environment).runtime]
@@ -351,6 +358,15 @@ class Jobs:
         for attempt in self._store.jobs.attempts(run.id):
             (self._home.logs / f"task-{attempt.task}.log").unlink(missing_ok=True)
         self._store.jobs.delete_run(run.id)
+
+
+@contextmanager
+def _reported(task: str) -> Iterator[None]:
+    """Go on when the runtime cannot do something with a task; the server's log says so."""
+    try:
+        yield
+    except CopilotError as error:
+        _log.warning("task %s: %s", task, error.message)
 
 
 def _key(description: ReleaseDescription) -> JobKey:
