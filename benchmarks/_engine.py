@@ -47,7 +47,7 @@ class Bench:
 
     def git(self, *arguments: str) -> None:
         """Run git in the checkout."""
-        subprocess.run(["git", *arguments], cwd=self.checkout, check=True, capture_output=True, env={**os.environ, **IDENTITY})
+        git(self.checkout, *arguments)
 
     def write(self, files: Mapping[str, str]) -> None:
         """Write files of the checkout."""
@@ -110,16 +110,26 @@ def engine(runtime: str = "host", environments: Sequence[str] = ("test",)) -> It
             bench.engine.create_application("bench")
             for environment in environments:
                 bench.engine.create_environment("bench", environment, runtime)
-            bench.checkout.mkdir()
-            bench.git("init", "--quiet", "--bare", "--initial-branch=main", str(bench.remote))
-            bench.git("init", "--quiet", "--initial-branch=main")
-            bench.git("remote", "add", "origin", str(bench.remote))
+            make_repository(bench.remote, bench.checkout)
             yield bench
         finally:
             bench.engine.delete_application("bench")
             stop_server(home)
             if runtime == "docker":
                 remove_images(f"{Names.of(home).prefix}/*/*")
+
+
+def git(folder: Path, *arguments: str) -> None:
+    """Run git in a folder."""
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, env={**os.environ, **IDENTITY})
+
+
+def make_repository(remote: Path, checkout: Path) -> None:
+    """Make a bare repository, and an empty clone of it."""
+    checkout.mkdir(parents=True)
+    git(checkout, "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
+    git(checkout, "init", "--quiet", "--initial-branch=main")
+    git(checkout, "remote", "add", "origin", str(remote))
 
 
 def docker(*arguments: str) -> str:
@@ -129,6 +139,6 @@ def docker(*arguments: str) -> str:
 
 def remove_images(reference: str) -> None:
     """Delete the images whose names match."""
-    found = docker("image", "ls", "--quiet", "--no-trunc", "--filter", f"reference={reference}").split()
+    found = docker("image", "ls", "--filter", f"reference={reference}", "--format", "{{.Repository}}:{{.Tag}}").split()
     if found:
-        docker("image", "rm", "--force", *dict.fromkeys(found))
+        docker("image", "rm", "--force", *found)
