@@ -122,11 +122,13 @@ def test_ls(cli: Cli, app: str, local: LocalEngine) -> None:
     write_service(Path("api"))
     cli.ok("svc", "init", "-n", "api", "-t", BACKEND)
     local.engine.register_workload(app, "elsewhere", BACKEND)
+    local.engine.register_workload(app, "nightly", "Scheduled Job")
     assert json.loads(cli.ok("svc", "ls", "--json").stdout) == {
         "services": [{"app": app, "name": name, "type": BACKEND} for name in ("api", "elsewhere")]
     }
     assert [s["name"] for s in json.loads(cli.ok("svc", "ls", "--local", "--json").stdout)["services"]] == ["api"]
     assert "elsewhere" in cli.ok("svc", "ls").stdout
+    assert cli("svc", "status", "--name", "nightly").exit_code == 1, "a job is no service"
 
 
 def test_show_of_one_that_was_never_deployed(cli: Cli, app: str) -> None:

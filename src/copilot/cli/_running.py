@@ -14,9 +14,11 @@ from copilot.errors import NotFoundError
 
 if TYPE_CHECKING:
     from copilot.cli._context import Context
-    from copilot.engine import Engine, ServiceState, Task
+    from copilot.engine import Engine, ServiceState, Task, Workload
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_JOB = "Scheduled Job"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def choose_running(context: Context, name: str | None, environment: str | None) 
         UsageError: There are several and there is no terminal to ask on.
     """
     engine, app = context.engine, context.app
-    names = [w.name for w in engine.workloads(app)]
+    names = [w.name for w in services_of(engine, app)]
     name = _ask.choose("service", names, name, owner=f"application `{app}`", create="copilot svc init")
     known = {state.environment: state for state in engine.service(app, name).environments}
     deployed = [e for e, state in known.items() if state.release is not None]
@@ -71,6 +73,11 @@ def choose_running(context: Context, name: str | None, environment: str | None) 
         raise NotFoundError(f"service `{name}` was never deployed", hint=f"deploy it with `{deploy}`")
     environment = _ask.choose("environment", deployed, environment, owner=f"service `{name}`", create=deploy, flag="--env")
     return Running(engine, app, name, known[environment])
+
+
+def services_of(engine: Engine, app: str) -> list[Workload]:
+    """The workloads of an application that are services, by name; jobs are not."""
+    return [workload for workload in engine.workloads(app) if workload.type != _JOB]
 
 
 def short_id(task: str) -> str:

@@ -18,7 +18,7 @@ import click
 
 from copilot.cli._context import Context
 from copilot.cli._options import json_option, names
-from copilot.cli._output import dim, has_colour, say
+from copilot.cli._output import dim, has_colour, say, yellow
 from copilot.cli._root import command
 from copilot.cli._running import Running, choose_running, named_task, service_options, short_id
 from copilot.errors import NotFoundError, UsageError
@@ -140,6 +140,8 @@ def logs(
     timed = window != Window()
     running = choose_running(context, name, environment)
     wanted = _chooser(running, names(words), window, previous=previous, timed=timed)
+    if running.state.problem is not None:
+        say(f"{yellow('warning:')} {running.state.problem}; only what ended tasks printed can be shown")
     reader = Reader(running, limit or (None if timed else _DEFAULT_LIMIT), container)
     printer = Printer(as_json)
     try:

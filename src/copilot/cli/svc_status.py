@@ -137,9 +137,7 @@ def _count_healthy(state: ServiceState) -> int:
 
 
 def _ended(running: Running) -> list[Task]:
-    """The last tasks that have ended, newest first; none when what runs them does not answer."""
-    if running.state.problem is not None:
-        return []
+    """The last tasks that have ended, newest first."""
     gone = [task for task in running.engine.tasks(*running.place) if task.status == "Ended"]
     return sorted(gone, key=lambda task: task.last_exit_at or 0.0, reverse=True)[:_ENDED]
 

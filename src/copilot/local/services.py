@@ -123,7 +123,7 @@ class ServiceOperations:
         self, app: str, environment: str, workload: str, task: str, argv: tuple[str, ...], interactive: bool
     ) -> TaskCommand:
         """See `Engine`."""
-        runtime = self._runtime(app, environment, workload)
+        runtime = self._answering(app, environment, workload)
         if self._find(app, environment, workload, task)[1]:
             raise NotFoundError(f"task `{task}` does not run any more", hint=f"See `copilot svc status --name {workload}`")
         command = runtime.command(task, argv, interactive=interactive)
@@ -144,6 +144,7 @@ class ServiceOperations:
     def pause_service(self, app: str, environment: str, workload: str) -> None:
         """See `Engine`."""
         if self._current(app, environment, workload).paused_at is None:
+            self._answering(app, environment, workload)
             self._deployer.pause(app, environment, workload)
 
     def resume_service(self, app: str, environment: str, workload: str) -> Deployment:
@@ -200,6 +201,14 @@ class ServiceOperations:
         if name not in self._runtimes:
             raise UnsupportedError(f"environment `{environment}` uses runtime `{name}`, which is not available here")
         return self._runtimes[name]
+
+    def _answering(self, app: str, environment: str, workload: str) -> Runtime:
+        """The runtime of an environment. Raises EngineUnavailableError unless it can be asked for something now."""
+        runtime = self._runtime(app, environment, workload)
+        unavailable = runtime.unavailable()
+        if unavailable is not None:
+            raise unavailable
+        return runtime
 
 
 def _of_container(description: ReleaseDescription, container: str | None) -> Callable[[str], str]:
