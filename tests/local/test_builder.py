@@ -143,3 +143,24 @@ def test_what_is_written_is_what_deployments_read(checkout: Checkout, tmp_path: 
 def test_a_runtime_that_is_not_there() -> None:
     with pytest.raises(UnsupportedError, match="runtime `podman` is not part of this release"):
         image_builder("podman", Home(Path("/nowhere")))
+
+
+def test_what_the_runtime_cannot_honour_is_refused_before_anything_is_built(checkout: Checkout) -> None:
+    checkout.workload("api")
+    checkout.workload("web", "environments: {prod: {sidecars: {proxy: {image: nginx}}}}\n")
+    with pytest.raises(UnsupportedError, match="`web` has `sidecars`, which the host runtime of environment `prod`"):
+        checkout.build({"api": ("test",), "web": ("test", "prod")})
+    assert checkout.images_built() == 0
+    assert len(checkout.build({"api": ("test",), "web": ("test",)})) == 2
+
+
+def test_the_file_of_variables_is_read_for_each_environment(checkout: Checkout) -> None:
+    checkout.workload("web", "env_file: all.env\nvariables: {B: manifest}\nenvironments: {prod: {env_file: prod.env}}\n")
+    checkout.write("all.env", "A=all\nB=all\n")
+    checkout.write("prod.env", "A=prod\n")
+    test, prod = checkout.build({"web": ("test", "prod")})
+    assert (test.variables, prod.variables) == ({"A": "all", "B": "manifest"}, {"A": "prod", "B": "manifest"})
+    checkout.write("prod.env", "A\n")
+    with pytest.raises(ManifestError) as caught:
+        checkout.build({"web": ("test", "prod")})
+    assert [(Path(d.file).name, d.line) for d in caught.value.diagnostics] == [("prod.env", 1)]

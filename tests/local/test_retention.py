@@ -23,7 +23,7 @@ from copilot.local.store import Store
 from copilot.local.store.executions import ExecutionRecord
 from copilot.local.store.releases import ReleaseRecord
 from copilot.local.store.retention import KEPT_DEPLOYMENTS, KEPT_EXECUTIONS, KEPT_RELEASES, KNOWN_RELEASES
-from copilot.release.description import ReleaseDescription
+from copilot.release.description import ReleaseDescription, Sidecar
 from copilot.release.plan import BUILD_ARTIFACT, DeployAction, Plan, SourceAction, Stage
 from tests.docker import DockerEngine, context
 from tests.local.harness import eventually
@@ -75,7 +75,9 @@ class Setup:
         (folder / "text").write_text(text)
         (folder / "infrastructure" / "own.release.json").write_text("[]")
         if image:
-            (folder / "infrastructure" / "api-test.release.json").write_text(json.dumps({"workload": "api", "image": image}))
+            (folder / "infrastructure" / "api-test.release.json").write_text(
+                json.dumps({"image": image, "sidecars": [{"image": image}]})
+            )
         return self.artifacts.pack_tree(folder)
 
     def execution(self, pipeline: str = "main", *, artifact: str | None = None, ended: bool = True) -> ExecutionRecord:
@@ -198,6 +200,13 @@ class TestImages:
         setup.store.releases.add_deployment("d1", ReleaseDescription("shop", "test", "api", "Backend Service", image))
         setup.retention.sweep()
         assert setup.images() == {image}
+
+    def test_those_of_sidecars_stay(self, setup: Setup) -> None:
+        main, sidecar = setup.image("main"), setup.image("sidecar")
+        description = ReleaseDescription("shop", "test", "api", "Backend Service", main, sidecars=(Sidecar("s", sidecar),))
+        setup.store.releases.make_current(setup.store.releases.ensure(description, "deploy:1"))
+        setup.retention.sweep()
+        assert setup.images() == {main, sidecar}
 
     def test_only_so_many_releases_can_be_brought_back(self, setup: Setup) -> None:
         images = [setup.image(str(n)) for n in range(KEPT_RELEASES + 2)]

@@ -15,7 +15,7 @@ PLAIN = ReleaseDescription("shop", "test", "api", "Backend Service", "sha256:" +
     [
         (PLAIN, ()),
         (replace(PLAIN, platform="linux/amd64", variables={"A": "b"}, secrets={"C": "d"}, command=("x",)), ()),
-        (replace(PLAIN, image="nginx"), ("image.location",)),
+        (replace(PLAIN, image="nginx"), ("image.location: nginx",)),
         (replace(PLAIN, check=ContainerCheck(("x",))), ("image.healthcheck",)),
         (replace(PLAIN, platform="linux/arm64"), ("platform: linux/arm64",)),
         (

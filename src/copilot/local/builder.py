@@ -16,6 +16,7 @@ from copilot.errors import CopilotError, Diagnostic, ManifestError, UnsupportedE
 from copilot.local.docker.images import DockerImageBuilder
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder
+from copilot.local.host.limits import refuse_unsupported
 from copilot.local.runtime import ImageBuilder, ImageRequest, Print
 from copilot.manifest.workload import Workload, env_file_variables
 from copilot.release.describe import describe
@@ -25,6 +26,7 @@ from copilot.validation import load_named_workload
 from copilot.workspace import Workspace
 
 _DESCRIPTION = TypeAdapter(ReleaseDescription)
+_NOT_BUILT = "sha256:"
 
 
 @dataclass(frozen=True)
@@ -72,28 +74,35 @@ def build_workloads(
 
     Raises:
         ManifestError: With every problem of every manifest, before anything is built.
+        UnsupportedError: An environment's runtime cannot honour something, before anything is built.
         BuildError: Names the workload and what failed.
     """
     settled = _load(workspace, targets)
     builders = {runtime: image_builder(runtime, home) for runtime in sorted({runtimes[e] for _, e in settled})}
+    described = {
+        target: describe(
+            manifest,
+            application=workspace.application,
+            environment=target[1],
+            image=manifest.image.location or _NOT_BUILT,
+            revision=revision,
+            env_file=variables,
+        )
+        for target, (manifest, variables) in settled.items()
+    }
+    for description in described.values():
+        if runtimes[description.environment] == "host":
+            refuse_unsupported(description)
     wanted = {
         target: _wanted(workspace, target[0], runtimes[target[1]], manifest, revision, execution)
         for target, (manifest, _) in settled.items()
     }
     images = _all_images(builders, [image for images in wanted.values() for image in images], workspace.root, _in_turn(out))
     descriptions = []
-    for target, (manifest, variables) in settled.items():
+    for target, description in described.items():
         main, *beside = (images[image] for image in wanted[target])
-        description = describe(
-            manifest,
-            application=workspace.application,
-            environment=target[1],
-            image=main,
-            revision=revision,
-            env_file=variables,
-        )
         sidecars = tuple(replace(s, image=image) for s, image in zip(description.sidecars, beside, strict=True))
-        descriptions.append(replace(description, sidecars=sidecars))
+        descriptions.append(replace(description, image=main, sidecars=sidecars))
     return descriptions
 
 

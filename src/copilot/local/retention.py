@@ -22,6 +22,7 @@ from copilot.local.docker.superseded import remove_superseded
 from copilot.local.home import Home
 from copilot.local.host.images import ImageStore
 from copilot.local.store import Store
+from copilot.local.store.retention import images_of
 from copilot.release.plan import BUILD_ARTIFACT, RELEASE_FOLDER
 
 YOUNGEST = 3600.0
@@ -125,8 +126,8 @@ class Retention:
         for name in names:
             if name.startswith(f"{RELEASE_FOLDER}/") and name.endswith(".release.json"):
                 try:
-                    found.add(str(json.loads(self._artifacts.read(artifact, name))["image"]))
-                except (ValueError, KeyError, TypeError):
+                    found |= images_of(json.loads(self._artifacts.read(artifact, name)))
+                except (ValueError, KeyError, TypeError, AttributeError):
                     continue  # a file of the user's own
         return found
 

@@ -13,7 +13,7 @@ def unsupported_by_host(description: ReleaseDescription, machine: str) -> tuple[
         machine: The platform of this machine, such as ``linux/amd64``.
     """
     found = {
-        "image.location": not description.image.startswith("sha256:"),
+        f"image.location: {description.image}": not description.image.startswith("sha256:"),
         "image.healthcheck": description.check is not None,
         "sidecars": bool(description.sidecars),
         "storage.volumes": bool(description.volumes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from copilot.local.store.database import Database
 
@@ -35,6 +36,11 @@ class Needed:
     logs: frozenset[str]
 
 
+def images_of(description: Any) -> set[str]:
+    """The images of a release description as JSON, those of sidecars included. Raises what a file of another kind causes."""
+    return {str(container["image"]) for container in (description, *description.get("sidecars", ()))}
+
+
 class Retention:
     """Forgets what nothing needs."""
 
@@ -58,6 +64,6 @@ class Retention:
             described = [*releases, *self._db.all("deployments_in_progress")]
             return Needed(
                 artifacts=frozenset((row["name"], row["digest"]) for row in self._db.all("all_artifacts")),
-                images=frozenset(str(json.loads(row["description"])["image"]) for row in described),
+                images=frozenset(image for row in described for image in images_of(json.loads(row["description"]))),
                 logs=frozenset(row["name"] for row in self._db.all("log_names")),
             )
