@@ -45,14 +45,14 @@ def status(context: Context, name: str | None, environment: str | None, as_json:
 
 def as_document(state: ServiceState, releases: Sequence[Release], ended: Sequence[Task]) -> dict[str, object]:
     """The JSON answer: AWS Copilot's keys, and ours besides. There are no alarms on this engine."""
+    service = state.model_dump(mode="json", by_alias=True, exclude={"tasks", "settings"})
     return {
         "Service": {
-            **state.model_dump(mode="json", by_alias=True, exclude={"tasks", "settings"}),
-            "desiredCount": state.desired_count,
+            **service,
             "runningCount": _count_running(state),
             "healthyCount": _count_healthy(state),
             "status": _word(state),
-            "lastDeploymentAt": state.deployed_at,
+            "lastDeploymentAt": service["deployedAt"],
         },
         "tasks": [task.model_dump(mode="json", by_alias=True) for task in state.tasks],
         "stoppedTasks": [task.model_dump(mode="json", by_alias=True) for task in ended],
@@ -100,7 +100,7 @@ def _about(running: Running, now: float) -> list[tuple[str, str]]:
     state = running.state
     counts = f"{state.desired_count} desired, {_count_running(state)} running, {_count_healthy(state)} healthy"
     paint = {"Running": green, "Paused": yellow}.get(_word(state), red)
-    since = f" since {duration(now - state.paused_at)}" if state.paused_at is not None else ""
+    since = f" for {duration(now - state.paused_at)}" if state.paused_at is not None else ""
     by = f" by execution #{state.execution}" if state.execution is not None else ""
     rows = [
         ("Service", bold(running.name)),
