@@ -11,17 +11,17 @@ import click
 
 from copilot.cli import _ask, _service_files
 from copilot.cli._context import Context
+from copilot.cli._dockerfiles import choose_dockerfile, warn_of
 from copilot.cli._options import app_option, json_option, yes_option
-from copilot.cli._output import bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table, yellow
+from copilot.cli._output import bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table
 from copilot.cli._root import command
 from copilot.cli._running import services_of
 from copilot.cli._service_files import BACKEND, LOAD_BALANCED, ServiceAnswers
 from copilot.cli.env import describe
-from copilot.errors import ConflictError, NotFoundError, UnsupportedError, UsageError
+from copilot.errors import ConflictError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from copilot.engine import ServiceState
-    from copilot.workspace import Workspace
 
 _TYPES = {LOAD_BALANCED: "has a place at the front door of its environment", BACKEND: "only other services reach it"}
 _LATER_TYPES = ("Request-Driven Web Service", "Worker Service", "Static Site")
@@ -68,8 +68,8 @@ def init(
         raise ConflictError(
             f"service `{name}` exists already and is a {known[name]}", hint=f"leave `--svc-type` out, or use it: {known[name]}"
         )
-    dockerfile = _dockerfile(workspace, dockerfile)
-    _warn(workspace.root / dockerfile, dockerfile)
+    dockerfile = choose_dockerfile(workspace, dockerfile)
+    warn_of(workspace.root / dockerfile, dockerfile)
     port = port or _port(name, type_, workspace.root / dockerfile)
     path = _free_path(name, known) if type_ == LOAD_BALANCED else None
     _write(manifest, ServiceAnswers(name, type_, dockerfile, port, path))
@@ -174,26 +174,6 @@ def _check_type(type_: str) -> None:
         raise UnsupportedError(f"`{type_}` is not part of this release yet", hint=f"there are: {', '.join(_TYPES)}")
     if type_ not in _TYPES:
         raise UsageError(f"`--svc-type` must be `{LOAD_BALANCED}` or `{BACKEND}`, not `{type_}`")
-
-
-def _dockerfile(workspace: Workspace, given: str | None) -> str:
-    if given is not None:
-        return _service_files.dockerfile_inside(workspace.root, given, Path.cwd())
-    found = _service_files.find_dockerfiles(workspace.root)
-    if not found:
-        raise NotFoundError(f"there is no Dockerfile in `{workspace.root}`", hint="write one, or name it with `--dockerfile`")
-    if len(found) == 1:
-        say(dim(f"Dockerfile {found[0]} (the only one of this repository)"))
-        return found[0]
-    return _ask.select("Which Dockerfile?", found, flag="--dockerfile")
-
-
-def _warn(dockerfile: Path, shown_as: str) -> None:
-    objection = _service_files.host_runtime_objection(dockerfile, shown_as)
-    if objection is not None:
-        say(f"{yellow('warning:')} {objection.message}")
-        if objection.hint:
-            say(f"  {objection.hint}")
 
 
 def _port(name: str, type_: str, dockerfile: Path) -> int | None:
