@@ -52,11 +52,19 @@ def context(folder: Path, dockerfile: str = DOCKERFILE, **files: str) -> Path:
 
 
 class DockerEngine:
-    """The engine, asked by its own client."""
+    """The engine, asked by its own client, whatever a test does to its own environment."""
+
+    def __init__(self) -> None:
+        self._program = shutil.which("docker") or "docker"
+        self._environment = dict(os.environ)
+
+    def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `docker`."""
+        return subprocess.run([self._program, *arguments], env=self._environment, capture_output=True, text=True, check=False)
 
     def run(self, *arguments: str) -> str:
-        """Run `docker`; the answer is what it prints."""
-        done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+        """Run `docker`, which must succeed; the answer is what it prints."""
+        done = self.ask(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
@@ -80,11 +88,11 @@ class DockerEngine:
             for thing in self.left(home):
                 kind, name = thing.split()
                 force = () if kind == "network" else ("--force",)
-                subprocess.run(["docker", kind, "rm", *force, name], capture_output=True, check=False)
+                self.ask(kind, "rm", *force, name)
             pattern = f"reference={Names.of(home).prefix}/*/*"
             images = self.run("image", "ls", "--no-trunc", "--quiet", "--filter", pattern).split()
             if images:
-                subprocess.run(["docker", "image", "rm", "--force", *set(images)], capture_output=True, check=False)
+                self.ask("image", "rm", "--force", *set(images))
 
 
 @pytest.fixture
@@ -98,10 +106,9 @@ def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DockerEn
         monkeypatch.setenv(ENGINE, real)
     else:
         monkeypatch.delenv(ENGINE, raising=False)
-    asked = subprocess.run(["docker", "version"], capture_output=True, check=False) if shutil.which("docker") else None
-    if asked is None or asked.returncode:
-        _missing("no container engine answers")
     engine = DockerEngine()
+    if shutil.which("docker") is None or engine.ask("version").returncode:
+        _missing("no container engine answers")
     yield engine
     engine.clean([Home(tmp_path / "home")])
 
