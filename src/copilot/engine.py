@@ -2,15 +2,16 @@
 
 Both sides of the local engine's HTTP API are made from this protocol: a method added here is callable through the client as
 soon as the service implements it. Every method may raise a `CopilotError`; values are immutable.
-Times are seconds since the epoch (UTC); durations are seconds. JSON keys are the camelCase of the field names.
+Times are seconds since the epoch (RFC 3339 in JSON); durations are seconds. JSON keys are the camelCase of the field names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 from copilot.release.description import ReleaseDescription, Schedule
@@ -24,6 +25,18 @@ JobTrigger = Literal["schedule", "manual"]
 JobRunStatus = Literal["Running", "Succeeded", "Failed", "TimedOut", "Missed"]
 
 
+def _to_text(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _to_seconds(value: object) -> object:
+    return datetime.fromisoformat(value).timestamp() if isinstance(value, str) else value
+
+
+Timestamp = Annotated[float, BeforeValidator(_to_seconds), PlainSerializer(_to_text, return_type=str, when_used="json")]
+"""Seconds since the epoch; in JSON an RFC 3339 text in UTC, to the microsecond."""
+
+
 class Value(BaseModel):
     """Base of every value an engine answers with."""
 
@@ -35,7 +48,7 @@ class Application(Value):
 
     name: str
     engine: str
-    created_at: float
+    created_at: Timestamp
 
 
 class Environment(Value):
@@ -46,7 +59,7 @@ class Environment(Value):
     runtime: str
     port: int
     url: str
-    created_at: float
+    created_at: Timestamp
 
 
 class Workload(Value):
@@ -71,10 +84,10 @@ class Task(Value):
     status: str
     port: int | None
     pid: int | None
-    started_at: float
+    started_at: Timestamp
     restarts: int
     last_exit: str | None = None
-    last_exit_at: float | None = None
+    last_exit_at: Timestamp | None = None
 
 
 class TaskLog(Value):
@@ -124,9 +137,9 @@ class Release(Value):
     trigger: ReleaseTrigger
     execution: int | None
     restores: int | None
-    created_at: float
-    deployed_at: float | None
-    paused_at: float | None
+    created_at: Timestamp
+    deployed_at: Timestamp | None
+    paused_at: Timestamp | None
     settings: ReleaseDescription
 
 
@@ -146,10 +159,10 @@ class ServiceState(Value):
     image: str | None
     revision: str | None
     desired_count: int
-    deployed_at: float | None
+    deployed_at: Timestamp | None
     tasks: tuple[Task, ...] = ()
     execution: int | None = None
-    paused_at: float | None = None
+    paused_at: Timestamp | None = None
     settings: ReleaseDescription | None = None
     problem: str | None = None
 
@@ -181,8 +194,8 @@ class JobAttempt(Value):
 
     number: int
     task: str
-    started_at: float | None
-    ended_at: float | None
+    started_at: Timestamp | None
+    ended_at: Timestamp | None
     reason: str | None
 
 
@@ -203,10 +216,10 @@ class JobRun(Value):
     release: int
     trigger: JobTrigger
     status: JobRunStatus
-    due_at: float | None
-    started_at: float
-    ended_at: float | None
-    retry_at: float | None
+    due_at: Timestamp | None
+    started_at: Timestamp
+    ended_at: Timestamp | None
+    retry_at: Timestamp | None
     skipped: int
     reason: str | None
     attempts: tuple[JobAttempt, ...] = ()
@@ -219,9 +232,9 @@ class JobState(Value):
     release: int | None
     image: str | None
     revision: str | None
-    deployed_at: float | None
+    deployed_at: Timestamp | None
     schedule: Schedule | None
-    next_run_at: float | None
+    next_run_at: Timestamp | None
     last_run: JobRun | None
 
 
@@ -268,7 +281,7 @@ class PipelineSummary(Value):
     account_id: str
     repository: str
     branch: str
-    updated_at: float
+    updated_at: Timestamp
     latest: ExecutionSummary | None = None
 
 
@@ -279,8 +292,8 @@ class PipelineDetail(Value):
     region: str
     account_id: str
     trigger: str
-    created_at: float
-    updated_at: float
+    created_at: Timestamp
+    updated_at: Timestamp
     disabled_stages: Mapping[str, str] = {}
 
 
@@ -290,7 +303,7 @@ class Revision(Value):
     id: str
     summary: str
     author: str
-    committed_at: float
+    committed_at: Timestamp
 
 
 class ExecutionSummary(Value):
@@ -300,8 +313,8 @@ class ExecutionSummary(Value):
     status: ExecutionStatus
     trigger: str
     revision: Revision | None
-    started_at: float
-    ended_at: float | None
+    started_at: Timestamp
+    ended_at: Timestamp | None
     rollback_of: str | None = None
 
 
@@ -323,12 +336,12 @@ class ActionState(Value):
     run_order: int
     status: ActionStatus
     attempt: int
-    started_at: float | None
-    ended_at: float | None
+    started_at: Timestamp | None
+    ended_at: Timestamp | None
     summary: str = ""
     details: tuple[str, ...] = ()
     url: str | None = None
-    expires_at: float | None = None
+    expires_at: Timestamp | None = None
     images: Mapping[str, str] = {}
 
 
@@ -350,7 +363,7 @@ class ExecutionDetail(Value):
     pipeline_name: str
     summary: ExecutionSummary
     stages: tuple[StageState, ...]
-    updated_at: float
+    updated_at: Timestamp
 
 
 class WorkloadPromotion(Value):
@@ -371,14 +384,14 @@ class Promotion(Value):
     stage: str
     action: str
     environment: str
-    waiting_since: float
-    expires_at: float
+    waiting_since: Timestamp
+    expires_at: Timestamp
     revision_before: Revision | None
     revision_after: Revision | None
     commits: tuple[Revision, ...]
     workloads: tuple[WorkloadPromotion, ...]
     tested_in: str | None = None
-    tested_at: float | None = None
+    tested_at: Timestamp | None = None
 
 
 class LogChunk(Value):

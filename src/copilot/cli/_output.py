@@ -112,6 +112,13 @@ def say_next(*commands: str) -> None:
     say("\n" + "\n".join(lines), wrapped=False)
 
 
+def timestamp(seconds: float) -> str:
+    """A time as AWS Copilot's JSON has it: RFC 3339, UTC."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def print_json(value: object) -> None:
     """Write a value as JSON to stdout: engine values by their camelCase keys, inside lists and mappings too."""
     sys.stdout.write(json.dumps(value, default=_jsonable, indent=2, ensure_ascii=not has_symbols(sys.stdout)) + "\n")
@@ -308,10 +315,12 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def _jsonable(value: object) -> object:
     from pydantic import BaseModel, TypeAdapter
+    from pydantic.alias_generators import to_camel
 
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", by_alias=True)
-    return TypeAdapter(type(value)).dump_python(value, mode="json", by_alias=True)
+    plain = TypeAdapter(type(value)).dump_python(value, mode="json")
+    return {to_camel(key): item for key, item in plain.items()} if isinstance(plain, dict) else plain
 
 
 def _write(text: str, stream: IO[str], *, newline: bool) -> None:

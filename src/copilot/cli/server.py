@@ -7,7 +7,7 @@ import time
 import click
 
 from copilot.cli._options import json_option
-from copilot.cli._output import ago, fields, out, print_json, progress, say, say_done, say_next
+from copilot.cli._output import ago, fields, out, print_json, progress, say, say_done, say_next, timestamp
 from copilot.cli._root import command
 
 _PORT = click.IntRange(1, 65535)
@@ -62,7 +62,9 @@ def status(as_json: bool) -> None:
     info = server_status()
     home = Home.default()
     if as_json:
-        details = {"pid": info.pid, "port": info.port, "version": info.version, "startedAt": info.started_at} if info else {}
+        details = (
+            {"pid": info.pid, "port": info.port, "version": info.version, "startedAt": timestamp(info.started_at)} if info else {}
+        )
         print_json({"running": info is not None, **details, "home": str(home.root)})
         return
     if info is None:

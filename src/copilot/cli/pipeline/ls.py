@@ -9,10 +9,9 @@ import click
 
 from copilot.cli._context import Context
 from copilot.cli._options import app_option, json_option
-from copilot.cli._output import ago, out, print_json, say, table
+from copilot.cli._output import ago, out, print_json, say, table, timestamp
 from copilot.cli._root import command
 from copilot.cli.pipeline._text import short_revision
-from copilot.cli.pipeline.status import timestamp
 from copilot.cli.pipeline.view import STATUS_WORDS
 from copilot.engine import ExecutionSummary, PipelineSummary
 

@@ -8,12 +8,11 @@ import click
 
 from copilot.cli._context import Context
 from copilot.cli._options import app_option, json_option
-from copilot.cli._output import bold, out, print_json, table
+from copilot.cli._output import bold, out, print_json, table, timestamp
 from copilot.cli._output import fields as table_of_fields
 from copilot.cli._root import command
 from copilot.cli.pipeline._target import Target, choose_pipeline, name_option
 from copilot.cli.pipeline._text import printable, shorten
-from copilot.cli.pipeline.status import timestamp
 from copilot.engine import PipelineDetail
 from copilot.release.plan import (
     Action,

@@ -6,14 +6,13 @@ import os
 import sys
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 from copilot.cli._context import Context
 from copilot.cli._options import app_option, json_option
-from copilot.cli._output import fit, out, print_json, say
+from copilot.cli._output import fit, out, print_json, say, timestamp
 from copilot.cli._root import command
 from copilot.cli.pipeline import failure, progress, view
 from copilot.cli.pipeline._target import Target, choose_pipeline, name_option
@@ -169,8 +168,3 @@ def as_document(detail: ExecutionDetail) -> dict[str, Any]:
         ],
         "updatedAt": timestamp(detail.updated_at),
     }
-
-
-def timestamp(seconds: float) -> str:
-    """A time as AWS Copilot's JSON has it: RFC 3339, UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
