@@ -65,6 +65,7 @@ def test_a_bad_expression() -> None:
         next_run("61 * * * *", at("2026-01-01"), at("2026-01-01"))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6 - 1), _moments, _moments)
 def test_every_keeps_its_beat(seconds: int, after: datetime, first: datetime) -> None:
     found = next_run(f"@every {seconds}s", after, first)
