@@ -57,7 +57,10 @@ def _fail(engine: Engine, deployment: Deployment, what: str) -> NoReturn:
     say(f"{red(FAILED)} {what}")
     states = engine.service(deployment.app, deployment.workload).environments
     state = next((s for s in states if s.environment == deployment.environment and s.release is not None), None)
-    if state is None:
+    look = f"copilot svc show --name {deployment.workload}"
+    if any(w.name == deployment.workload and w.type == "Scheduled Job" for w in engine.workloads(deployment.app)):
+        rest, look = f"what runs in {deployment.environment} when it is due is the same as before", "copilot job ls"
+    elif state is None:
         rest = f"nothing of it serves {deployment.environment} yet"
     elif state.paused_at is not None:
         rest = f"it is still paused in {deployment.environment}"
@@ -66,5 +69,5 @@ def _fail(engine: Engine, deployment: Deployment, what: str) -> NoReturn:
     raise DeploymentError(
         deployment.error or "the deployment failed",
         details=deployment.details,
-        hint=f"{rest}; see `copilot svc show --name {deployment.workload}`",
+        hint=f"{rest}; see `{look}`",
     )

@@ -13,6 +13,7 @@ from copilot.cli._context import Context, connect, refuse_aws
 from copilot.cli._options import app_name_option, json_option, yes_option
 from copilot.cli._output import ago, bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table
 from copilot.cli._root import command
+from copilot.cli._running import services_of
 from copilot.errors import ConflictError
 
 if TYPE_CHECKING:
@@ -78,17 +79,21 @@ def show(context: Context, as_json: bool) -> None:
     name, engine = _existing(context)
     application = engine.application(name)
     environments = engine.environments(name)
-    workloads = engine.workloads(name)
+    services = services_of(engine, name)
+    jobs = engine.jobs(name)
     pipelines = engine.pipelines(name)
     if as_json:
-        held = {"environments": environments, "services": workloads, "pipelines": pipelines}
+        held = {"environments": environments, "services": services, "jobs": jobs, "pipelines": pipelines}
         print_json({**application.model_dump(mode="json", by_alias=True), **held})
         return
     out(fields({"Application": bold(name), "Engine": application.engine, "Created": ago(application.created_at, time.time())}))
     out("\nEnvironments")
     out(table([(e.name, e.runtime, e.url) for e in environments], ("name", "runtime", "url")) if environments else dim("none"))
     out("\nServices")
-    out(table([(w.name, w.type) for w in workloads], ("name", "type")) if workloads else dim("none"))
+    out(table([(w.name, w.type) for w in services], ("name", "type")) if services else dim("none"))
+    if jobs:
+        out("\nJobs")
+        out(table([(j.name, j.type) for j in jobs], ("name", "type")))
     out("\nPipelines")
     rows = [(p.name, p.repository, p.branch) for p in pipelines]
     out(table(rows, ("name", "repository", "branch")) if rows else dim("none"))
@@ -102,7 +107,8 @@ def delete(context: Context, yes: bool) -> None:
     name, engine = _existing(context)
     held = {
         "environment": len(engine.environments(name)),
-        "service": len(engine.workloads(name)),
+        "service": len(services_of(engine, name)),
+        "job": len(engine.jobs(name)),
         "pipeline": len(engine.pipelines(name)),
     }
     contents = ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for what, n in held.items() if n)

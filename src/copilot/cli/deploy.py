@@ -63,7 +63,13 @@ def _deploy(context: Context, given: list[str], environment: str | None, *, ever
     for url in urls:
         out(url)
     first_pipeline = [] if workspace.pipelines() else ["copilot pipeline init"]
-    say_next(*(f"curl {url}" for url in urls[:1]), f"copilot svc show --name {services[0]}", *first_pipeline)
+    first = descriptions[0]
+    look = (
+        f"copilot job run --name {first.workload} --env {first.environment}"
+        if first.schedule
+        else f"copilot svc show --name {first.workload}"
+    )
+    say_next(*(f"curl {url}" for url in urls[:1]), look, *first_pipeline)
 
 
 def in_order(given: Iterable[str]) -> list[str]:

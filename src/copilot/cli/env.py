@@ -139,6 +139,8 @@ def describe(state: ServiceState) -> tuple[str, str, str, str, str]:
     tasks = f"{green(OK)} {count}" if healthy >= state.desired_count else f"{red(FAILED)} {count}"
     if state.paused_at is not None:
         tasks = yellow("paused")
+    if state.settings is not None and state.settings.schedule is not None:
+        tasks = state.settings.schedule.expression
     revision = state.revision or ""
     return (
         tasks,

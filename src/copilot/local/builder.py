@@ -106,13 +106,18 @@ def build_workloads(
     return descriptions
 
 
+def text_of(description: ReleaseDescription) -> str:
+    """A description as the JSON that a deployment reads."""
+    return _DESCRIPTION.dump_json(description, indent=2).decode() + "\n"
+
+
 def write_descriptions(descriptions: Sequence[ReleaseDescription], output_dir: Path) -> list[Path]:
     """Write each description where a deployment looks for it. ``output_dir`` is the plan's release folder."""
     output_dir.mkdir(parents=True, exist_ok=True)
     paths = []
     for description in descriptions:
         path = output_dir / Path(release_path(description.workload, description.environment)).name
-        path.write_bytes(_DESCRIPTION.dump_json(description, indent=2) + b"\n")
+        path.write_text(text_of(description), "utf-8")
         paths.append(path)
     return paths
 

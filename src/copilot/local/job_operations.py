@@ -60,7 +60,8 @@ class JobOperations(ServiceOperations):
         if found is None:
             raise NotFoundError(f"run {id} of job `{key.workload}` has no attempt {attempt}")
         part = self._runtime(key.app, key.environment, key.workload).log(found.task, cursor)
-        return TaskLog(text=part.text, cursor=part.cursor, finished=found.ended_at is not None and not part.text)
+        complete = not part.text
+        return TaskLog(text=part.text, cursor=part.cursor, complete=complete, finished=complete and found.ended_at is not None)
 
     def _job(self, app: str, name: str, environment: str) -> JobKey:
         workload = self._store.catalog.workload(app, name)

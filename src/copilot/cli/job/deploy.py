@@ -11,7 +11,7 @@ from copilot.cli import _ask
 from copilot.cli._context import Context
 from copilot.cli._deployment import see_through
 from copilot.cli._options import app_option
-from copilot.cli._output import bold, print_json, say_done, say_next, shown_path
+from copilot.cli._output import bold, out, say_done, say_next, shown_path
 from copilot.cli._root import command
 from copilot.cli.deploy import build_descriptions, choose_environment
 from copilot.cli.job._target import env_option, name_option
@@ -42,11 +42,11 @@ def deploy(context: Context, name: str | None, environment: str | None) -> None:
 def package(context: Context, name: str | None, environment: str | None, output_dir: Path | None) -> None:
     """All that a deployment would be made of, with the overrides of the environment, as JSON. The image is built."""
     description = _build(context, name, environment)
-    if output_dir is None:
-        print_json(description)
-        return
-    from copilot.local.builder import write_descriptions
+    from copilot.local.builder import text_of, write_descriptions
 
+    if output_dir is None:
+        out(text_of(description), newline=False)
+        return
     for path in write_descriptions([description], output_dir):
         say_done(f"Wrote {shown_path(path.absolute())}")
 
