@@ -112,6 +112,7 @@ def test_an_engine_that_does_not_answer_is_no_verdict_on_the_service() -> None:
         problem="the Docker engine does not answer",
     )
     document: Any = svc_status.as_document(state, [], [])
+    assert document["Service"]["runningCount"] is None
     assert (document["Service"]["status"], document["Service"]["problem"]) == ("Unknown", "the Docker engine does not answer")
 
 

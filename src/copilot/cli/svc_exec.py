@@ -14,7 +14,7 @@ from copilot.cli._context import Context
 from copilot.cli._output import dim, say
 from copilot.cli._root import command
 from copilot.cli._running import Running, choose_running, named_task, service_options, short_id
-from copilot.errors import CopilotError, NotFoundError, UnsupportedError, UsageError
+from copilot.errors import CopilotError, EngineUnavailableError, NotFoundError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from copilot.engine import Task, TaskCommand
@@ -76,6 +76,8 @@ def _words(line: str) -> tuple[str, ...]:
 
 
 def _choose(running: Running, word: str | None) -> Task:
+    if running.state.problem is not None:
+        raise EngineUnavailableError(running.state.problem)
     there = [task for task in running.state.tasks if task.pid is not None and task.status != "Stopping"]
     if word is not None:
         return named_task(there, word)

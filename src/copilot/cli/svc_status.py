@@ -49,8 +49,8 @@ def as_document(state: ServiceState, releases: Sequence[Release], ended: Sequenc
     return {
         "Service": {
             **service,
-            "runningCount": _count_running(state),
-            "healthyCount": _count_healthy(state),
+            "runningCount": _count_running(state) if state.problem is None else None,
+            "healthyCount": _count_healthy(state) if state.problem is None else None,
             "status": _word(state),
             "lastDeploymentAt": service["deployedAt"],
         },
@@ -99,6 +99,8 @@ def short_revision(revision: str) -> str:
 def _about(running: Running, now: float) -> list[tuple[str, str]]:
     state = running.state
     counts = f"{state.desired_count} desired, {_count_running(state)} running, {_count_healthy(state)} healthy"
+    if state.problem is not None:
+        counts = f"{state.desired_count} desired; how many run is not known"
     paint = {"Running": green, "Paused": yellow}.get(_word(state), red)
     since = f" for {duration(now - state.paused_at)}" if state.paused_at is not None else ""
     by = f" by execution #{state.execution}" if state.execution is not None else ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot.errors import EngineUnavailableError
 from copilot.local import ports
 from copilot.local.deployer import Deployer
 from copilot.local.direct import DirectDeployments
@@ -19,7 +20,7 @@ from copilot.local.services import ServiceOperations
 from copilot.local.store import Store
 from copilot.local.supervisor import Supervisor
 from copilot.release.description import ReleaseDescription, Routing, Sidecar
-from tests.docker import DOCKERFILE, DockerEngine
+from tests.docker import DOCKERFILE, ENGINE, NO_ENGINE, DockerEngine
 from tests.local.docker.conftest import Tasks
 from tests.local.harness import QUICK, eventually, get
 
@@ -123,3 +124,21 @@ def test_a_command_inside_a_container(site: Site) -> None:
         command.argv, env={**os.environ, **command.variables}, cwd=folder, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (5, "one\n")
+
+
+def test_nothing_is_done_while_the_engine_does_not_answer(site: Site, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.deploy("one")
+    (task,) = site.services.tasks(*PLACE)
+    with monkeypatch.context() as patch:
+        patch.setenv(ENGINE, NO_ENGINE)
+        blind = DockerRuntime(home)
+        services = ServiceOperations(site.store, {"docker": blind}, site.deployer, site.direct)
+        blind.task_ids()
+        with pytest.raises(EngineUnavailableError, match="no container engine answers"):
+            services.pause_service(*PLACE)
+        with pytest.raises(EngineUnavailableError, match="no container engine answers"):
+            services.task_command(*PLACE, task=task.id, argv=("ls",), interactive=False)
+        (state,) = services.service("shop", "api").environments
+        assert (state.paused_at, state.problem) == (None, f"no container engine answers at {NO_ENGINE}")
+        assert get(site.port) == (200, "one\n")
+        blind.close()
