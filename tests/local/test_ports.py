@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 
 import pytest
 
@@ -31,3 +32,22 @@ def test_a_chosen_port_is_none_of_the_taken() -> None:
 def test_no_port_left() -> None:
     with pytest.raises(DeploymentError, match="no free port for a task"):
         ports.choose(ports.TASK_PORTS)
+
+
+def test_two_engines_do_not_look_for_a_port_at_the_same_time() -> None:
+    events: list[str] = []
+
+    def other() -> None:
+        events.append("waits")
+        with ports.alone():
+            events.append("looks")
+
+    thread = threading.Thread(target=other)
+    with ports.alone():
+        thread.start()
+        while events != ["waits"]:
+            pass
+        thread.join(0.1)
+        events.append("listens")
+    thread.join()
+    assert events == ["waits", "listens", "looks"]

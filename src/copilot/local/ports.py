@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import socket
-from collections.abc import Container
+import tempfile
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from functools import cache
 from itertools import chain
+from pathlib import Path
 
 from copilot.errors import DeploymentError
 
@@ -38,6 +43,19 @@ def accepts(port: int, timeout: float = 1.0) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Between looking whether a port is free and listening on it, keep this user's other engines from doing the same.
+
+    Two front doors that begin to listen at the same time get the same port without an error, since Caddy shares its ports with
+    itself (``SO_REUSEPORT``): each would get some of the other's requests.
+    """
+    path = Path(tempfile.gettempdir()) / f"copilot-ports-{os.getuid()}.lock"
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def choose(taken: Container[int | None]) -> int:

@@ -141,10 +141,11 @@ class LocalService(JobOperations):
         runtime = self._choose_runtime(runtime)
         taken = {e.port for e in self._store.catalog.all_environments()}
         candidates = [port] if port is not None else (p for p in FRONT_DOOR_PORTS if p not in taken and ports.is_free(p))
-        for candidate in candidates:
-            environment = self._store.catalog.add_environment(app, name, runtime, candidate)
-            if self._open_front_door(environment):
-                return environment
+        with ports.alone():
+            for candidate in candidates:
+                environment = self._store.catalog.add_environment(app, name, runtime, candidate)
+                if self._open_front_door(environment):
+                    return environment
         raise ConflictError(f"port {port} is taken by another program", hint="Choose another with `--port`, or leave it out")
 
     def _choose_runtime(self, wanted: str | None) -> str:
