@@ -112,7 +112,7 @@ ERROR: failed to solve: process "/bin/sh -c make all" did not complete successfu
     [
         (BUILDKIT, "api/Dockerfile:4: `RUN make all` failed: exit 2"),
         (
-            'Dockerfile:2\n   2 | >>> COPY nope /\nERROR: failed to solve: failed to calculate checksum of ref a::b: "/nope": not found',
+            'Dockerfile:2\n   2 | >>> COPY nope /\nERROR: failed to calculate checksum of ref a::b: "/nope": not found',
             "api/Dockerfile:2: `nope` is not in the build context",
         ),
         (

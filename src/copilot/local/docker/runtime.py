@@ -99,15 +99,15 @@ class DockerRuntime:
                 self._run(
                     container, spec.sidecar_variables.get(sidecar.name, {}), spec, sidecar.name, essential=sidecar.essential
                 )
+        except EngineUnavailableError:
+            raise
         except CopilotError as error:
-            tail = self.tail(spec.id) if not isinstance(error, EngineUnavailableError) else ()
+            tail = self.tail(spec.id)
+            every = (None, *(sidecar.name for sidecar in spec.description.sidecars))
             with suppress(CopilotError):
-                self._discard(
-                    [self.names.container(spec.id, s) for s in (None, *(s.name for s in spec.description.sidecars))], spec.id
-                )
-            what = f"a task of `{spec.description.workload}` cannot be started: {error.message}"
-            kind = EngineUnavailableError if isinstance(error, EngineUnavailableError) else DeploymentError
-            raise kind(what, hint=error.hint, details=error.details or tail) from error
+                self._discard([self.names.container(spec.id, sidecar) for sidecar in every], spec.id)
+            message = f"a task of `{spec.description.workload}` cannot be started: {error.message}"
+            raise DeploymentError(message, hint=error.hint, details=error.details or tail) from error
 
     def runs(self, task_id: str) -> bool:
         """See `Runtime`: the main container and every essential sidecar."""
