@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from copilot.errors import DeploymentError, UnsupportedError
-from copilot.local import ports
+from copilot.local import gate, ports
 from copilot.local.home import Home
 from copilot.local.store.releases import ReleaseRecord
 from copilot.release.description import HealthCheck, Routing
@@ -39,16 +39,18 @@ class KilledError(BaseException):
 
 
 def deploy_until_killed(engine: Engine, method: str, version: str, **changes: object) -> ReleaseRecord:
-    """Deploy as a server does that is killed when it is about to call one of the deployer's methods."""
+    """Deploy as a server does that is killed when it is about to call a function of this name."""
 
     def die(*arguments: object) -> None:
         raise KilledError
 
     release = engine.release(version, **changes)
-    setattr(engine.deployer, method, die)
     engine.deployer._give_up = die  # type: ignore[method-assign,assignment] # a killed server cleans nothing up
-    with pytest.raises(KilledError):
-        engine.deploy(version, **changes)
+    owner = {"until_all_healthy": gate, "retire": engine.deployer._retirement}.get(method, engine.deployer)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, method, die)
+        with pytest.raises(KilledError):
+            engine.deploy(version, **changes)
     return release
 
 
@@ -280,7 +282,7 @@ def test_removing_a_service_and_an_environment(engine: Engine) -> None:
     assert list(engine.home.tasks.iterdir()) == []
 
 
-@pytest.mark.parametrize("moment", ["_until_all_healthy", "_switch", "_retire"])
+@pytest.mark.parametrize("moment", ["until_all_healthy", "_switch", "retire"])
 def test_a_server_killed_in_a_deployment_goes_on_with_it(engine: Engine, moment: str) -> None:
     port = engine.environment()
     engine.deploy("one")
@@ -316,7 +318,7 @@ def test_recovery_ends_what_nothing_wants_and_leaves_services_alone(engine: Engi
     port = engine.environment()
     engine.deploy("one")
     before = engine.pids()
-    deploy_until_killed(engine, "_until_all_healthy", "two")
+    deploy_until_killed(engine, "until_all_healthy", "two")
     engine.store.releases.set_status(engine.release("two").id, "Failed")
     (engine.home.tasks / "nobody-knows-me").mkdir()
     again = Engine(engine.home, engine.image)

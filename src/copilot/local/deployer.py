@@ -12,36 +12,29 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Event, Lock, Thread
 from typing import Protocol
 
 from copilot.engine import Environment
 from copilot.errors import ConflictError, DeploymentError, EngineUnavailableError, UnsupportedError
-from copilot.local import health, ports
+from copilot.local import gate, health, ports
 from copilot.local.frontdoor.config import EnvironmentRoutes, normal_path
 from copilot.local.frontdoor.table import routes
 from copilot.local.host.limits import refuse_unsupported
+from copilot.local.retirement import Retirement, Traffic, side_by_side, silent
 from copilot.local.runtime import Print, Runtime, TaskSpec
 from copilot.local.store import Store
 from copilot.local.store.releases import ReleaseRecord, TaskRecord
 from copilot.local.variables import sidecar_variables, task_variables
 from copilot.release.description import ReleaseDescription
 
-LONGEST_DRAIN = 30.0
-"""Seconds that an old task may at most go on with its requests on this machine, whatever its ``deregistration_delay``."""
-
-_POLL = 0.1
-_QUIET_LOOKS = 3
-_AT_ONCE = 3.0
-_ALIVE = 1.0
-_SWEEP_AGAIN = 5.0
 _PATIENCE = 10.0
+"""Seconds that whoever pauses a service waits for the end of a deployment."""
 
 _log = logging.getLogger(__name__)
 
 
-class FrontDoor(Protocol):
+class FrontDoor(Traffic, Protocol):
     """What deployments need of the front door."""
 
     @property
@@ -55,10 +48,6 @@ class FrontDoor(Protocol):
 
     def apply(self, environments: Sequence[EnvironmentRoutes]) -> tuple[EnvironmentRoutes, ...]:
         """Lead to these environments only; the answer is those whose port another program has."""
-        ...
-
-    def in_flight(self, addresses: Iterable[str]) -> dict[str, int]:
-        """How many requests are under way to each address."""
         ...
 
 
@@ -80,7 +69,7 @@ class Deployer:
         self._locks: dict[tuple[str, str, str], Lock] = {}
         self.switching = Lock()
         """Held while tasks stop being wanted, and by whoever starts a task again: that is never decided on old knowledge."""
-        self._closing = Event()
+        self._retirement = Retirement(store, runtimes, frontdoor, self.runtime_of)
         self.jobs_changed = Event()
         """Set when another release of a job became the current one."""
 
@@ -102,7 +91,7 @@ class Deployer:
                 self._confirm(release, out, cancelled)
             else:
                 self._roll_out(release, environment, out, cancelled)
-            self._retire([t for t in self._tasks_of(description) if t.release != release.id], out)
+            self._retirement.retire([t for t in self._tasks_of(description) if t.release != release.id], out)
         if description.routing is None:
             return None
         path = normal_path(description.routing.path)
@@ -143,7 +132,7 @@ class Deployer:
                 self._store.releases.pause(current.id)
                 self._mark_stopping(tasks)
                 self._apply()
-            self._retire(tasks, _silent)
+            self._retirement.retire(tasks, silent)
         finally:
             lock.release()
 
@@ -157,7 +146,7 @@ class Deployer:
                     self._store.releases.set_status(current.id, "Superseded")
                 self._mark_stopping(tasks)
                 self._apply()
-            self._retire(tasks, _silent)
+            self._retirement.retire(tasks, silent)
             self._store.releases.forget(app, environment, workload)
 
     def remove_environment(self, app: str, name: str, *, keep_volumes: bool = False) -> None:
@@ -181,7 +170,7 @@ class Deployer:
             self.publish()
         except DeploymentError as error:
             _log.error("%s", error.message)
-        return self._sweep_until_done(self._stale())
+        return self._retirement.sweep(self._stale())
 
     def _stale(self) -> list[TaskRecord]:
         """Tasks that are written down and not wanted."""
@@ -189,46 +178,9 @@ class Deployer:
         tasks = self._store.releases.all_tasks()
         return [t for t in tasks if t.status == "Stopping" or self._release_of(t).status not in wanted]
 
-    def _sweep_until_done(self, stale: Sequence[TaskRecord]) -> Thread:
-        """End these tasks, and all that no store knows, on a thread; again and again while a runtime is unavailable."""
-
-        def sweep() -> None:
-            left = list(stale)
-            while True:
-                try:
-                    self._end_leftovers()
-                    known = {task.id for task in self._store.releases.all_tasks()}
-                    left = [task for task in left if task.id in known]
-                    self._retire(left, _silent)
-                except EngineUnavailableError as error:
-                    _log.warning("tasks that are not wanted cannot be ended now: %s", error.message)
-                else:
-                    return
-                if self._closing.wait(_SWEEP_AGAIN):
-                    return
-
-        thread = Thread(target=sweep, name="leftovers", daemon=True)
-        thread.start()
-        return thread
-
-    def _end_leftovers(self) -> None:
-        used = {environment.runtime for environment in self._store.catalog.all_environments()} | {"host"}
-        for name in used & self._runtimes.keys():
-            runtime = self._runtimes[name]
-            unavailable = runtime.unavailable()
-            if unavailable is not None:
-                raise unavailable
-            # Those that run are listed first: what is started meanwhile was written down before.
-            there = runtime.task_ids()
-            known = {t.id for t in self._store.releases.all_tasks()} | self._store.jobs.tasks()
-            for task in there:
-                if task not in known:
-                    runtime.stop(task, grace_period=1.0)
-                    runtime.remove(task)
-
     def close(self) -> None:
         """Begin nothing more in the background, and let go of the runtimes. Tasks go on."""
-        self._closing.set()
+        self._retirement.close()
         for runtime in self._runtimes.values():
             runtime.close()
 
@@ -283,7 +235,7 @@ class Deployer:
             self.spec(release, "", None)
             self.runtime_of(release.description).prepare(environment)
             if cancelled.is_set():
-                raise _cancelled(release.description)
+                raise gate.was_cancelled(release.description)
         except BaseException:
             self._store.releases.set_status(release.id, "Failed")
             raise
@@ -300,8 +252,8 @@ class Deployer:
                 self._store.releases.set_status(release.id, "Deploying")
             runtime.prepare(environment)
             tasks = self._write_tasks(release)
-            _side_by_side(lambda task: runtime.start(self.spec(release, task.id, task.port)), tasks)
-            self._until_all_healthy(runtime, description, tasks, out, cancelled)
+            side_by_side(lambda task: runtime.start(self.spec(release, task.id, task.port)), tasks)
+            gate.until_all_healthy(runtime, description, tasks, out, cancelled)
             self._switch(release, environment, tasks)
         except BaseException:
             self._give_up(release)
@@ -342,7 +294,7 @@ class Deployer:
         description = release.description
         for task in self._store.releases.tasks(release.id):
             if task.status == "Stopping":
-                self._end(task, grace_period=0)
+                self._retirement.end(task, grace_period=0)
         with self._store.transaction():
             tasks = self._store.releases.tasks(release.id)
             taken: set[int | None] = {t.port for t in self._store.releases.all_tasks()}
@@ -353,51 +305,6 @@ class Deployer:
                 name = f"{description.workload}-{release.id}-{secrets.token_hex(4)}"
                 tasks.append(self._store.releases.add_task(name, release.id, port))
         return tasks
-
-    def _until_all_healthy(
-        self, runtime: Runtime, description: ReleaseDescription, tasks: Sequence[TaskRecord], out: Print, cancelled: Event
-    ) -> None:
-        began = time.monotonic()
-        failed = Event()
-        with ThreadPoolExecutor(max_workers=max(1, len(tasks)), thread_name_prefix="health") as pool:
-            waits = [pool.submit(self._until_healthy, runtime, description, t, cancelled, failed) for t in tasks]
-            try:
-                for number, wait in enumerate(as_completed(waits), 1):
-                    wait.result()
-                    out(f"task {number} of {len(tasks)} healthy after {time.monotonic() - began:.1f} s")
-            finally:
-                failed.set()
-        if cancelled.is_set():
-            raise _cancelled(description)
-
-    def _until_healthy(
-        self, runtime: Runtime, description: ReleaseDescription, task: TaskRecord, cancelled: Event, failed: Event
-    ) -> None:
-        check = health.check_of(description)
-        patience = max(check.grace_period, _ALIVE, _own_check_seconds(description))
-        began = time.monotonic()
-        verdict = health.Verdict()
-        while not failed.is_set():
-            if cancelled.is_set():
-                raise _cancelled(description)
-            elapsed = time.monotonic() - began
-            if not runtime.runs(task.id):
-                when = "at once" if elapsed < _AT_ONCE else f"after {elapsed:.0f} s"
-                reason = runtime.exit_reason(task.id) or "ended"
-                raise DeploymentError(f"`{description.workload}` exited {when}: {reason}", details=runtime.tail(task.id))
-            answer = health.ask(description, task.port, timeout=max(_POLL, check.grace_period - elapsed))
-            if task.port is not None or elapsed >= _ALIVE:
-                verdict = health.observe(verdict, answer.ok, check)
-            well = runtime.healthy(task.id) is not False
-            if verdict.healthy and well:
-                return
-            if time.monotonic() - began > patience:
-                why = health.OWN_CHECK_FAILS if verdict.healthy else answer.text
-                raise DeploymentError(
-                    f"`{description.workload}` did not become healthy within {patience:g} s: {why}",
-                    details=runtime.tail(task.id),
-                )
-            cancelled.wait(_POLL)
 
     def _switch(self, release: ReleaseRecord, environment: Environment, tasks: Sequence[TaskRecord]) -> None:
         self._frontdoor.ensure()
@@ -415,10 +322,10 @@ class Deployer:
         tasks = self._store.releases.tasks(release.id)
         self._mark_stopping(tasks)
         try:
-            _side_by_side(lambda task: self._end(task, release.description.grace_period), tasks)
+            side_by_side(lambda task: self._retirement.end(task, release.description.grace_period), tasks)
         except EngineUnavailableError:
             # What made the deployment fail is what there is to say; these are ended as soon as that is possible.
-            self._sweep_until_done(tasks)
+            self._retirement.sweep(tasks)
         if release.paused_at is None:
             self._store.releases.set_status(release.id, "Failed")
 
@@ -432,46 +339,10 @@ class Deployer:
         deadline = time.monotonic() + health.check_of(description).grace_period
         while not all(t.status == "Healthy" for t in self._store.releases.tasks(release.id)):
             if cancelled.is_set():
-                raise _cancelled(description)
+                raise gate.was_cancelled(description)
             if time.monotonic() > deadline:
                 raise DeploymentError(f"`{description.workload}` serves already, and not all of its tasks are healthy")
-            cancelled.wait(_POLL)
-
-    def _retire(self, tasks: Sequence[TaskRecord], out: Print) -> None:
-        """Let tasks finish their requests, then end them. The front door leads elsewhere already."""
-        if not tasks:
-            return
-        _side_by_side(self._drain_and_end, tasks)
-        out(f"stopped {len(tasks)} old task{'s' if len(tasks) > 1 else ''}")
-
-    def _drain_and_end(self, task: TaskRecord) -> None:
-        description = self._release_of(task).description
-        if task.port is not None:
-            wanted = description.routing.deregistration_delay if description.routing else LONGEST_DRAIN
-            self._drain(f"127.0.0.1:{task.port}", min(wanted, LONGEST_DRAIN))
-        self._end(task, description.grace_period)
-
-    def _drain(self, address: str, seconds: float) -> None:
-        """Wait until nothing is under way to an address, at most some seconds.
-
-        One look is not enough: a request may have read the task's address and not be counted yet.
-        """
-        deadline = time.monotonic() + seconds
-        quiet = 0
-        while quiet < _QUIET_LOOKS and time.monotonic() < deadline:
-            try:
-                quiet = quiet + 1 if self._frontdoor.in_flight([address])[address] == 0 else 0
-            except DeploymentError:
-                return
-            time.sleep(_POLL)
-
-    def _end(self, task: TaskRecord, grace_period: float) -> None:
-        """End a task and forget it."""
-        runtime = self.runtime_of(self._release_of(task).description)
-        reason = runtime.exit_reason(task.id) or "stopped"
-        runtime.stop(task.id, grace_period)
-        runtime.remove(task.id)
-        self._store.releases.end_task(task, reason)
+            cancelled.wait(gate.LOOK)
 
     def _apply(self) -> tuple[EnvironmentRoutes, ...]:
         used = {environment.runtime for environment in self._store.catalog.all_environments()}
@@ -490,27 +361,6 @@ class Deployer:
 
     def _lock(self, app: str, environment: str, workload: str) -> Lock:
         return self._locks.setdefault((app, environment, workload), Lock())
-
-
-def _side_by_side(do: Callable[[TaskRecord], None], tasks: Sequence[TaskRecord]) -> None:
-    """Do something with every task at once, and return when all is done."""
-    with ThreadPoolExecutor(max_workers=max(1, len(tasks)), thread_name_prefix="tasks") as pool:
-        for done in [pool.submit(do, task) for task in tasks]:
-            done.result()
-
-
-def _own_check_seconds(description: ReleaseDescription) -> float:
-    """How long a container's own health check may take to tell that it is healthy."""
-    check = description.check
-    return check.start_period + (check.retries + 1) * (check.interval + check.timeout) if check else 0.0
-
-
-def _silent(line: str) -> None:
-    """Takes progress that nobody looks at."""
-
-
-def _cancelled(description: ReleaseDescription) -> DeploymentError:
-    return DeploymentError(f"the deployment of `{description.workload}` to `{description.environment}` was stopped")
 
 
 def _port_taken(environment: EnvironmentRoutes) -> DeploymentError:
