@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -11,9 +13,12 @@ import pytest
 from copilot.cli.job._manifest import JobAnswers, manifest_text
 from copilot.cli.job._target import result
 from copilot.engine import JobAttempt, JobRun
+from copilot.local.client import connect, server_status
+from copilot.local.home import Home
 from copilot.manifest.loader import SourceText
 from copilot.manifest.workload import ScheduledJob, parse_workload
 from tests.cli.conftest import Cli, LocalEngine, Terminals
+from tests.local.harness import eventually
 
 # While there is a file `hold`, it goes on.
 _PROGRAM = """\
@@ -245,3 +250,27 @@ def test_delete(cli: Cli, app: str, job: str, gates: Path, local: LocalEngine) -
     assert f"Deleted job report from application {app}" in cli.ok("job", "delete", "--yes").stderr
     assert "has no jobs yet" in cli.ok("job", "ls").stderr
     assert Path("copilot/report/manifest.yml").exists()
+
+
+def test_a_run_outlives_a_killed_server(cli: Cli, home: Path, gates: Path) -> None:
+    write_job(Path("report"))
+    cli.ok("app", "init", "shop")
+    cli.ok("env", "init", "-n", "test", "--runtime", "host")
+    cli.ok("job", "init", "-n", "report", "-s", "@daily")
+    with Path("copilot/report/manifest.yml").open("a") as manifest:
+        manifest.write(f"variables:\n  GATES: {gates}\n")
+    cli.ok("job", "deploy")
+    (gates / "hold").touch()
+    begun = connect(Home(home)).start_job("shop", "report", "test")
+    eventually(lambda: "hello" in cli.ok("job", "logs").stdout)
+    server = server_status(Home(home))
+    assert server is not None
+    os.kill(server.pid, signal.SIGKILL)
+    (gates / "hold").unlink()
+    eventually(lambda: server_status(Home(home)) is None)
+    engine = connect(Home(home))
+    eventually(lambda: engine.job_run(begun.id).status == "Succeeded")
+    assert cli.ok("job", "logs").stdout == "hello test\nbye\n"
+    assert len(engine.job_runs("shop", "report", "test")) == 1
+    cli.ok("app", "delete", "--yes")
+    assert list((home / "tasks").iterdir()) == []
