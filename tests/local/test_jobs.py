@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot.errors import ConflictError, DeploymentError, NotFoundError
+from copilot.errors import ConflictError, DeploymentError, EngineUnavailableError, NotFoundError
 from copilot.local import jobs
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder
@@ -364,6 +364,21 @@ def test_removing_a_job_leaves_nothing(site: Site, retrying: bool) -> None:
     assert site.runs == []
     assert site.look(MIDNIGHT + DAY) is None
     assert len(site.started) == 1
+
+
+def test_a_run_that_cannot_be_stopped_is_still_seen_through(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(task_id: str, grace_period: float) -> NoReturn:
+        raise EngineUnavailableError("the container engine does not answer")
+
+    (site.gates / "hold").touch()
+    site.deploy()
+    site.jobs.run_now(KEY)
+    eventually(lambda: len(site.started) == 1)
+    with monkeypatch.context() as patch, pytest.raises(EngineUnavailableError):
+        patch.setattr(site.engine.runtime, "stop", refuse)
+        site.jobs.remove("shop", "test", "report")
+    (site.gates / "hold").unlink()
+    assert site.ended().status == "Succeeded"
 
 
 def test_the_thread_runs_what_is_due_by_the_real_clock(site: Site) -> None:

@@ -167,6 +167,12 @@ class Jobs:
             for run in self._store.jobs.history(key):
                 self._forget(run)
             self._store.jobs.forget(key)
+        except CopilotError:
+            # Its task could not be stopped: somebody has to wait for its end.
+            active = self._store.jobs.active_run(key)
+            if active is not None:
+                self._carry(active)
+            raise
         finally:
             with self._lock:
                 self._leaving.discard(key)
