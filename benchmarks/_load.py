@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 FAILED = "failed: "
 
-_CLIENTS = 32
+_CLIENTS = 100
 _TIMEOUT = 10.0
 
 

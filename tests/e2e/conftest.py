@@ -107,6 +107,8 @@ class Site:
     ``hold-build-<version>`` keeps its build from ending; they note their starts in ``starts`` and ``builds``.
     """
 
+    runtime = "host"
+
     def __init__(self, folder: Path, home: Home) -> None:
         self.home = home
         self.checkout = folder / "checkout"
@@ -123,7 +125,12 @@ class Site:
     def copilot(self, *arguments: str) -> str:
         """Run a command in the checkout; the answer is what it printed."""
         done = subprocess.run(
-            [sys.executable, "-m", "copilot", *arguments], cwd=self.checkout, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "copilot", *arguments],
+            cwd=self.checkout,
+            env={**os.environ, "COPILOT_HOME": str(self.home.root)},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, f"copilot {' '.join(arguments)}: exit {done.returncode}\n{done.stderr}\n{done.stdout}"
         return done.stdout
@@ -136,19 +143,23 @@ class Site:
         gitrepo.run(self.checkout, "config", "user.email", "ana@example.com")
         gitrepo.run(self.checkout, "remote", "add", "origin", str(self.remote))
         self.copilot("app", "init", "shop")
-        self.copilot("env", "init", "--name", "test")
-        self.copilot("env", "init", "--name", "prod")
-        files = {
+        self.copilot("env", "init", "--name", "test", "--runtime", self.runtime)
+        self.copilot("env", "init", "--name", "prod", "--runtime", self.runtime)
+        for name, text in self.files().items():
+            path = self.checkout / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        self.ports = tuple(e.port for e in self.engine.environments("shop"))
+
+    def files(self) -> dict[str, str]:
+        """What is in the repository, by path."""
+        return {
             "server.py": SERVER,
             "Dockerfile": f'FROM scratch\nCOPY server.py version ./\nEXPOSE 8080\nCMD ["{sys.executable}", "server.py"]\n',
             "copilot/web/manifest.yml": SERVICE.format(gates=self.gates),
             f"copilot/pipelines/{PIPELINE}/manifest.yml": MANIFEST.format(remote=self.remote),
             f"copilot/pipelines/{PIPELINE}/buildspec.yml": BUILDSPEC.format(gates=self.gates),
         }
-        for name, text in files.items():
-            path = self.checkout / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
 
     def push(self, version: str) -> None:
         """Commit another version and push it."""
@@ -190,9 +201,6 @@ class Site:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as response:
             return str(response.read().decode())
 
-    def remember_ports(self) -> None:
-        self.ports = tuple(e.port for e in self.engine.environments("shop"))
-
     def kill_server(self) -> None:
         """kill -9, and wait until it is gone."""
         info = server_status(self.home)
@@ -230,21 +238,27 @@ class Site:
             thread.join()
 
 
+@contextmanager
+def running(made: Site) -> Iterator[None]:
+    """Start the server of a site and set the site up; delete its application and end the server afterwards."""
+    start_server(made.home)
+    try:
+        made.set_up()
+        yield
+    finally:
+        for gate in made.gates.glob("hold-*"):
+            gate.unlink()
+        start_server(made.home)
+        for application in made.engine.applications():
+            made.engine.delete_application(application.name)
+        stop_server(made.home)
+
+
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     home = Home(tmp_path / "home")
     monkeypatch.setenv("COPILOT_HOME", str(home.root))
     monkeypatch.setenv("COPILOT_SECRETS", "file")
     made = Site(tmp_path, home)
-    start_server(home)
-    try:
-        made.set_up()
-        made.remember_ports()
+    with running(made):
         yield made
-    finally:
-        for gate in made.gates.glob("hold-*"):
-            gate.unlink()
-        start_server(home)
-        for application in made.engine.applications():
-            made.engine.delete_application(application.name)
-        stop_server(home)
