@@ -55,7 +55,8 @@ class Supervisor:
     def stop(self) -> None:
         """Stop looking. Tasks and the front door go on."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.ident is not None:  # else it was never started
+            self._thread.join()
         self._probes.shutdown(cancel_futures=True)
 
     def look(self) -> None:
