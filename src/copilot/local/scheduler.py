@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from copilot.engine import Revision
-from copilot.errors import ConflictError, CopilotError, NotFoundError
-from copilot.local.action import ActionContext, ActionResult, failure
+from copilot.errors import ConflictError, NotFoundError
+from copilot.local.action import ActionContext, ActionResult
+from copilot.local.crew import Crew, Worker
 from copilot.local.home import Home
 from copilot.local.store import Store
 from copilot.local.store.executions import Attempt, ExecutionRecord
@@ -27,19 +27,6 @@ from copilot.release.plan import Action, ApprovalAction, Plan
 log = logging.getLogger(__name__)
 
 _CLOCK_SECONDS = 1.0
-_ABANDON_SECONDS = 30.0
-
-
-class Worker(Protocol):
-    """Carries out actions of some kinds. A `CopilotError` is a failure of the action."""
-
-    def run(self, context: ActionContext) -> ActionResult:
-        """Do it and wait until it is done, in a thread of its own."""
-        ...
-
-    def tidy(self, context: ActionContext) -> None:
-        """Remove what the work left: how it ended is written down now, or nobody wants to know any more."""
-        ...
 
 
 @dataclass
@@ -78,13 +65,12 @@ class Scheduler:
     def __init__(self, store: Store, home: Home, workers: Mapping[str, Worker], ended: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._home = home
-        self._workers = workers
+        self._crew = Crew(workers, self._finished)
         self._ended = ended
         self._lock = threading.RLock()
         self._live: dict[int, _Live] = {}
         self._effects: list[Effect] = []
         self._closing = threading.Event()
-        self._threads: dict[int, threading.Thread] = {}
 
     def start(self) -> None:
         """Take up the executions that an earlier server left, and go on."""
@@ -102,6 +88,7 @@ class Scheduler:
     def close(self) -> None:
         """Start nothing more. What runs goes on without this server."""
         self._closing.set()
+        self._crew.close()
 
     def begin(
         self,
@@ -229,8 +216,7 @@ class Scheduler:
                 self._effects += [cancelled.set for cancelled in live.cancelled.values()]
                 del self._live[live.record.id]
             self._store.catalog.delete_pipeline(app, pipeline)
-        for thread in [t for t in list(self._threads.values()) if t.name.startswith(f"{app}/{pipeline}/")]:
-            thread.join(_ABANDON_SECONDS)
+        self._crew.join(app, pipeline)
 
     def attempts_in_progress(self) -> set[int]:
         """Ids of the attempts that have begun and not ended, also before ``start``."""
@@ -341,16 +327,7 @@ class Scheduler:
             self._effects.append(cancelled.set)
 
     def _add_rollback(self, app: str, pipeline: str, stage: str, to: int | None) -> ExecutionRecord:
-        newest = self._store.executions.newest_in_stage(app, pipeline, stage)
-        current = newest and self._store.executions.get(app, pipeline, newest)
-        # After a rollback, what it went back to is there: the next one goes back from that.
-        before = (current.rollback_to or current.number) if current else 0
-        candidates = [r for r in self._store.executions.passed(app, pipeline, stage) if r.rollback_of is None]
-        targets = [r for r in candidates if (r.number == to if to is not None else r.number < before)]
-        if not targets:
-            which = f"execution #{to} has not" if to is not None else "no earlier execution has"
-            raise NotFoundError(f"{which} passed stage `{stage}` of pipeline `{pipeline}`, so there is nothing to go back to")
-        target = targets[0]
+        target = self._store.executions.rollback_target(app, pipeline, stage, to)
         record = self._store.executions.add(
             app=app,
             pipeline=pipeline,
@@ -395,41 +372,25 @@ class Scheduler:
                 log=self._home.logs / f"attempt-{attempt.id}.log",
                 cancelled=cancelled,
             )
-            name = f"{context.app}/{context.pipeline}/{context.attempt}"
-            thread = threading.Thread(target=self._work, args=(live.record.id, context), name=name, daemon=True)
-            self._threads[context.attempt] = thread
-            thread.start()
+            self._crew.start(context)
 
         return start
 
-    def _work(self, execution: int, context: ActionContext) -> None:
-        if self._closing.is_set():
-            return
-        worker = self._workers[context.action.kind]
-        try:
-            result = worker.run(context)
-        except Exception as error:
-            if not isinstance(error, CopilotError):
-                log.exception("action %s of #%d of %s", context.action.name, context.execution, context.pipeline)
-            result = failure(error, context.log)
-        try:
-            self._finished(execution, context, result)
-            if not self._closing.is_set():
-                worker.tidy(context)
-        finally:
-            self._threads.pop(context.attempt, None)
-
-    def _finished(self, execution: int, context: ActionContext, result: ActionResult) -> None:
+    def _finished(self, context: ActionContext, result: ActionResult) -> None:
+        """A worker is done. An abandoned attempt has ended already, whatever its worker came to."""
         with self._transition():
-            live = self._live.get(execution)
             name = context.action.name
-            # An abandoned action has ended already, whatever its worker came to.
-            if self._closing.is_set() or live is None or live.attempts.get((context.stage, name), None) is None:
+            live = next((x for x in self._of((context.app, context.pipeline)) if x.record.number == context.execution), None)
+            if (
+                self._closing.is_set()
+                or live is None
+                or live.state.stage.name != context.stage
+                or live.attempt(name).id != context.attempt
+            ):
                 return
-            if live.attempt(name).id != context.attempt or live.state.run.actions[name] != "InProgress":
-                return
-            self._end_action(live, name, "Succeeded" if result.succeeded else "Failed", result)
-            self._advance(live.key)
+            if live.state.run.actions[name] == "InProgress":
+                self._end_action(live, name, "Succeeded" if result.succeeded else "Failed", result)
+                self._advance(live.key)
 
     def _watch_clock(self) -> None:
         while not self._closing.wait(_CLOCK_SECONDS):

@@ -20,6 +20,7 @@ from copilot.errors import ConflictError, CopilotError, EngineUnavailableError, 
 from copilot.local import ports, views
 from copilot.local.artifacts import ArtifactStore
 from copilot.local.buildspec import BuildRunner
+from copilot.local.crew import Worker
 from copilot.local.deployer import Deployer
 from copilot.local.direct import DirectDeployments
 from copilot.local.docker.runtime import DockerRuntime
@@ -33,7 +34,7 @@ from copilot.local.program import install_program
 from copilot.local.promotions import Promotions
 from copilot.local.retention import Retention
 from copilot.local.runtime import Runtime
-from copilot.local.scheduler import Scheduler, Worker
+from copilot.local.scheduler import Scheduler
 from copilot.local.secrets import SecretStore, open_secrets
 from copilot.local.store import Store
 from copilot.local.supervisor import Supervisor

@@ -199,6 +199,28 @@ class Executions:
         for row in self._db.all("succeeded_in_stage", app=app, pipeline=pipeline, stage=stage):
             yield self._record(row)
 
+    def rollback_target(self, app: str, pipeline: str, stage: str, number: int | None) -> ExecutionRecord:
+        """The execution that a rollback of a stage goes back to.
+
+        Args:
+            app: The application.
+            pipeline: One of its pipelines.
+            stage: The stage to bring back.
+            number: The execution that was asked for; None: the last to pass the stage before what is there now.
+
+        Raises:
+            NotFoundError: If there is no such execution.
+        """
+        newest = self.newest_in_stage(app, pipeline, stage)
+        current = self.get(app, pipeline, newest) if newest else None
+        # After a rollback, what it went back to is there: the next one goes back from that.
+        before = (current.rollback_to or current.number) if current else 0
+        for record in self.passed(app, pipeline, stage):
+            if record.rollback_of is None and (record.number == number if number is not None else record.number < before):
+                return record
+        which = f"execution #{number} has not" if number is not None else "no earlier execution has"
+        raise NotFoundError(f"{which} passed stage `{stage}` of pipeline `{pipeline}`, so there is nothing to go back to")
+
     def attempts(self, execution: int) -> list[Attempt]:
         """All attempts of all actions of an execution, oldest first."""
         return [_attempt(row) for row in self._db.all("attempts", execution=execution)]
