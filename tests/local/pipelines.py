@@ -224,9 +224,10 @@ def engine(folder: Path) -> Iterator[Local]:
             service.create_application(APP)
         with answering(service, home):
             yield Local(folder, home, service)
-            for application in service.applications():
-                service.delete_application(application.name)
     finally:
+        # Also when the test failed: nothing that it started goes on.
+        for application in service.applications():
+            service.delete_application(application.name)
         service.close()
 
 
