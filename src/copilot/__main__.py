@@ -9,14 +9,20 @@ from copilot import __version__
 from copilot.cli._commands import PROGRAM, find
 from copilot.cli._help import group_help, terminal_width
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the program on this process's arguments."""
     answer = quick_answer(sys.argv[1:])
     if answer is None or any(name.endswith("_COMPLETE") for name in os.environ):
-        from copilot.cli._root import run  # noqa: PLC0415 - click costs 50 ms, which help and version need not pay
+        try:
+            from copilot.cli._root import run  # noqa: PLC0415 - click costs 50 ms, which help and version need not pay
 
-        sys.exit(run(sys.argv[1:]))
+            sys.exit(run(sys.argv[1:]))
+        except KeyboardInterrupt:  # while modules are imported
+            sys.stderr.write("\nStopped.\n")
+            sys.exit(_INTERRUPTED)
     sys.stdout.write(answer)
     sys.stdout.flush()
 

@@ -215,6 +215,16 @@ def test_ctrl_c_is_calm(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.stderr == "\nStopped.\n"
 
 
+def test_ctrl_c_while_modules_are_imported_is_calm_too(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGINT)")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "copilot", "app", "ls"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 130
+    assert done.stderr == "\nStopped.\n"
+
+
 def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -m copilot completion bash | true"
     result = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,42 +16,51 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.resources import as_file, files
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import click
 
-from copilot.cli._output import bold, dim, duration, green, out, say
+from copilot.cli._output import bold, dim, duration, fields, green, out, progress, wrap
 from copilot.cli._root import command
 from copilot.errors import CopilotError
-from copilot.local.client import connect, server_status, stop_server
+from copilot.local.client import connect
 from copilot.local.home import Home
 
 _APP = "shop"
-_APPROVAL_SECONDS = 60.0
 _EXECUTION_SECONDS = 120.0
+_LOOK_AGAIN = 0.1
+_SEEN_SECONDS = 1.5
+"""How long the waiting approval stays on the screen of a terminal before the demo says yes."""
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
+_TESTS = """\
+    test_commands:
+      - python3 -m tests.prices
+      - python3 tests/smoke.py "http://$COPILOT_LB_DNS/"
+"""
 
 
 @command("demo")
 @click.option("--keep", is_flag=True, help="Leave everything running afterwards, to look around.")
 def demo(keep: bool) -> None:
     """Needs no account and no container engine, and touches nothing outside a temporary folder."""
-    folder = Path(tempfile.mkdtemp(prefix="copilot-demo-")).resolve()
-    stage = _Stage(folder)
     begin = time.monotonic()
-    try:
-        _play(stage)
-    except BaseException:
-        _clean_up(stage)
-        raise
-    out(f"\nThat took {duration(time.monotonic() - begin)}.")
-    if keep:
-        _say_where(stage)
-    else:
-        _clean_up(stage)
-        out(dim("Everything it made is gone again; `copilot demo --keep` leaves it running."))
-    out("\nYour own repository is three steps away: see `copilot pipeline init --help`, or the README.")
+    with _ended_by_signals():
+        stage = _Stage(Path(tempfile.mkdtemp(prefix="copilot-demo-")).resolve())
+        try:
+            _play(stage)
+        except BaseException:
+            _clean_up(stage)
+            raise
+        if keep:
+            _say_where(stage)
+        else:
+            _clean_up(stage)
+            out(dim(f"\nThat took {duration(time.monotonic() - begin)}, and everything it made is gone again."))
+    out("\nTo look around in it      copilot demo --keep\nFor your own repository   copilot pipeline init --help")
 
 
 class _Stage:
@@ -73,50 +83,63 @@ class _Stage:
             "GIT_COMMITTER_EMAIL": "ana@example.com",
         }
 
-    def git(self, *arguments: str, shown: bool = True) -> None:
-        """Run git in the checkout; its output is shown only when it fails."""
-        if shown:
-            _show("git", *arguments)
-        done = subprocess.run(
-            ["git", *arguments], cwd=self.checkout, env=self.environment, capture_output=True, text=True, check=False
+    def git(self, *arguments: str) -> None:
+        """Run git in the checkout, without its output."""
+        self._finish(["git", *arguments], f"git {arguments[0]}")
+
+    def copilot(self, *arguments: str) -> str:
+        """Show one of our commands and run it in the checkout. The answer is what it answered; its talk is left out."""
+        _show(shlex.join(["copilot", *arguments]))
+        with progress("Working") if sys.stderr.isatty() else nullcontext():
+            return self._finish([*_PROGRAM, *arguments], f"copilot {' '.join(arguments[:2])}")
+
+    def still_copilot(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one of our commands without showing it, and out of reach of ctrl-C."""
+        return subprocess.run(
+            [*_PROGRAM, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            start_new_session=True,
         )
-        if done.returncode:
-            raise CopilotError(f"`git {arguments[0]}` failed", details=done.stderr.splitlines())
 
-    def copilot(self, *arguments: str) -> None:
-        """Run one of our commands in the checkout, with its output."""
-        _show("copilot", *arguments)
-        if self._run(arguments):
-            raise CopilotError(f"`copilot {' '.join(arguments)}` failed")
-
-    def watch(self) -> None:
-        """Show the newest execution live, until it ends or waits for a person."""
-        _show("copilot", "pipeline", "status", "--watch")
-        with self._started(("pipeline", "status", "--watch")) as process:
+    def release(self, *, approve: bool, succeeds: bool) -> None:
+        """Show an execution live until it ends; where it waits for approval, say yes as if from another terminal."""
+        arguments = ("pipeline", "status", "--watch")
+        _show(shlex.join(["copilot", *arguments]))
+        with self._started(arguments) as process:
             deadline = time.monotonic() + _EXECUTION_SECONDS
-            while process.poll() is None and not self._waits():
+            while process.poll() is None:
                 if time.monotonic() > deadline:
-                    raise CopilotError("the execution takes too long")
-                time.sleep(0.1)
-            if process.poll() is None:
-                # Let the view show that it waits, before it is left.
-                time.sleep(0.4)
-                process.send_signal(signal.SIGINT)
+                    raise CopilotError("the demo's execution takes too long")
+                if approve and self._waits():
+                    # A person sees in the view that it waits, and for what.
+                    time.sleep(_SEEN_SECONDS if sys.stdout.isatty() else 0)
+                    self._finish([*_PROGRAM, *_APPROVE], "copilot pipeline approve")
+                    approve = False
+                time.sleep(_LOOK_AGAIN)
+        if process.returncode != (0 if succeeds else 1) or approve:
+            raise CopilotError("the demo's execution did not go as the demo expects")
 
     def _waits(self) -> bool:
         engine = connect(self.home, start=False)
         return any(engine.promotions(_APP, p.name) for p in engine.pipelines(_APP))
 
-    def _run(self, arguments: Sequence[str]) -> int:
-        with self._started(arguments) as process:
-            return process.wait()
+    def _finish(self, words: Sequence[str], shown: str) -> str:
+        done = subprocess.run(
+            words, cwd=self.checkout, env=self.environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise CopilotError(f"`{shown}` failed", details=[*done.stdout.splitlines(), *done.stderr.splitlines()])
+        return done.stdout
 
     @contextmanager
     def _started(self, arguments: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
         sys.stdout.flush()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "copilot", *arguments], cwd=self.checkout, env=self.environment, stdin=subprocess.DEVNULL
-        )
+        process = subprocess.Popen([*_PROGRAM, *arguments], cwd=self.checkout, env=self.environment, stdin=subprocess.DEVNULL)
         try:
             yield process
         except BaseException:
@@ -126,109 +149,148 @@ class _Stage:
             process.wait()
 
 
+_PROGRAM = (sys.executable, "-m", "copilot")
+_APPROVE = ("pipeline", "approve", "--yes", "--comment", "looks good")
+
+
 def _play(stage: _Stage) -> None:
-    _heading("A repository with two services: `web` shows a shop, and asks `api` for its products")
+    _step(1, "A repository with two services", "web shows a shop and asks api for its products. Both are plain Python.")
     _make_repository(stage)
+    out(f"  {stage.checkout}, which is pushed to {stage.remote.name} next to it")
 
-    _heading("The application, its environments and its services")
+    _step(2, "What there is: an application, two environments, two services")
     stage.copilot("app", "init", _APP)
-    stage.copilot("env", "init", "--name", "test")
-    stage.copilot("env", "init", "--name", "prod")
-    stage.copilot(*_svc_init("api", "Backend Service"))
-    stage.copilot(*_svc_init("web", "Load Balanced Web Service"))
+    stage.copilot("env", "init", "--name", "test", "--runtime", "host")
+    stage.copilot("env", "init", "--name", "prod", "--runtime", "host")
+    stage.copilot("svc", "init", "--name", "api", "--svc-type", "Backend Service", "--dockerfile", "api/Dockerfile")
+    stage.copilot("svc", "init", "--name", "web", "--svc-type", "Load Balanced Web Service", "--dockerfile", "web/Dockerfile")
 
-    _heading("The pipeline: a push goes to test, is tested there, waits for approval, and goes to prod")
-    stage.copilot("pipeline", "init", "--environments", "test,prod", "--git-branch", "main", "--url", str(stage.remote))
+    _step(
+        3, "A pipeline: what a push goes through", "Two commands that test what was deployed are added to copilot/pipeline.yml."
+    )
+    stage.copilot("pipeline", "init", "--environments", "test,prod")
     _add_tests(stage.checkout / "copilot" / "pipeline.yml")
-    out(dim("  (two test commands are added to the stage `test` of copilot/pipeline.yml)"))
-    stage.git("add", ".")
-    stage.git("commit", "--quiet", "--message", "Open the shop")
-    stage.git("push", "--quiet", "origin", "main")
-    stage.copilot("pipeline", "update")
+    _commit_and_push(stage, "Open the shop")
+    out(stage.copilot("pipeline", "update"), newline=False)
 
-    _heading("The first release")
-    stage.watch()
-    stage.copilot("pipeline", "approve", "--yes", "--comment", "looks good")
-    stage.watch()
+    _step(
+        4,
+        "The first release: built once, deployed to test, tested there, and held until a person says yes",
+        f"The yes comes from another terminal: {shlex.join(['copilot', *_APPROVE])}",
+    )
+    stage.release(approve=True, succeeds=True)
     _show_environments(stage)
 
-    _heading("Version 2.0 has a mistake: its cart forgets quantities. A push is all it takes")
+    _step(
+        5,
+        "Version 2.0 has a mistake: its cart forgets quantities",
+        "A push is all it takes to release it, to where its tests fail.",
+    )
     _edit(stage.checkout / "api" / "cart.py", " * quantity", "")
     _edit(stage.checkout / "web" / "server.py", 'VERSION = "1.0"', 'VERSION = "2.0"')
-    stage.git("commit", "--quiet", "--all", "--message", "Version 2.0, with a faster cart")
-    stage.git("push", "--quiet", "origin", "main")
-    stage.watch()
+    _commit_and_push(stage, "Version 2.0, with a faster cart")
+    stage.release(approve=False, succeeds=False)
     _show_environments(stage)
-    out(f"\n{green('✓')} The mistake was stopped by the tests in test; prod still serves the version that passed them.")
+    out(f"\n{green('✓')} The tests stopped the mistake in test; prod still serves the version that passed them.")
 
 
 def _make_repository(stage: _Stage) -> None:
     with as_file(files("copilot.cli") / "demo_app" / "shop") as source:
         shutil.copytree(source, stage.checkout, ignore=shutil.ignore_patterns("__pycache__"))
-    stage.git("init", "--quiet", "--bare", "--initial-branch=main", str(stage.remote), shown=False)
-    stage.git("init", "--quiet", "--initial-branch=main", shown=False)
-    stage.git("remote", "add", "origin", str(stage.remote), shown=False)
-    for path in sorted(p.relative_to(stage.checkout) for p in stage.checkout.rglob("*") if p.is_file()):
-        if ".git" not in path.parts:
-            out(f"    {path}")
+    stage.git("init", "--quiet", "--bare", "--initial-branch=main", str(stage.remote))
+    stage.git("init", "--quiet", "--initial-branch=main")
+    stage.git("remote", "add", "origin", str(stage.remote))
 
 
-def _svc_init(name: str, kind: str) -> tuple[str, ...]:
-    return "svc", "init", "--name", name, "--svc-type", kind, "--dockerfile", f"{name}/Dockerfile"
-
-
-_TESTS = """\
-    test_commands:
-      - python3 -m unittest
-      - python3 tests/smoke.py "http://$COPILOT_LB_DNS/"
-"""
+def _commit_and_push(stage: _Stage, message: str) -> None:
+    add, commit, push = ("add", "."), ("commit", "--message", message), ("push", "origin", "main")
+    _show(" && ".join(shlex.join(["git", *words]) for words in (add, commit, push)))
+    for words in (add, commit, push):
+        stage.git(*words)
 
 
 def _add_tests(manifest: Path) -> None:
-    text = manifest.read_text("utf-8")
-    manifest.write_text(text.replace("  - name: test\n", f"  - name: test\n{_TESTS}", 1), "utf-8")
+    _edit(manifest, "  - name: test\n", f"  - name: test\n{_TESTS}")
 
 
 def _edit(path: Path, old: str, new: str) -> None:
     text = path.read_text("utf-8")
     if old not in text:
         raise CopilotError(f"the demo's {path.name} is not what the demo expects")
-    path.write_text(text.replace(old, new), "utf-8")
+    path.write_text(text.replace(old, new, 1), "utf-8")
 
 
 def _show_environments(stage: _Stage) -> None:
     engine = connect(stage.home, start=False)
+    rows = []
     for environment in engine.environments(_APP):
         with urllib.request.urlopen(environment.url, timeout=10) as response:  # noqa: S310 - our own loopback address
             text = response.read().decode()
-        version = re.search(r"version ([\d.]+)", text)
-        revision = next((s.revision for s in engine.service(_APP, "web").environments if s.environment == environment.name), None)
-        answer = f"shop version {version[1]}" if version else text[:60]
-        out(f"  {environment.name:<5} {environment.url}  {bold(answer)}  commit {(revision or '')[:7]}")
+        version = re.search(r"version [\d.]+", text)
+        if version is None:
+            raise CopilotError(f"{environment.url} does not show the demo's page")
+        rows.append((f"  {environment.name}", f"{environment.url} shows {bold(version.group())}"))
+    out("\n" + fields(rows))
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """While the demo plays, a signal that would end it on the spot is an exception: what it started has to be stopped."""
+
+    def leave(number: int, _: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in _ENDS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _clean_up(stage: _Stage) -> None:
-    say("Cleaning up…")
+    """Stop and remove all that there is, whatever happens meanwhile.
+
+    Raises:
+        CopilotError: Something could not be stopped; then its folder is kept, with which it can be.
+    """
+    for number in (signal.SIGINT, *_ENDS):
+        signal.signal(number, signal.SIG_IGN)
     try:
-        if server_status(stage.home) is not None:
-            engine = connect(stage.home, start=False)
-            for application in engine.applications():
-                engine.delete_application(application.name)
-            stop_server(stage.home)
-    finally:
+        if stage.home.root.exists():
+            _stop_all(stage)
         shutil.rmtree(stage.folder, ignore_errors=True)
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _stop_all(stage: _Stage) -> None:
+    # A server that was just being started is waited for by the first command.
+    there = _APP in stage.still_copilot("app", "ls").stdout.split()
+    steps = [("app", "delete", "--name", _APP, "--yes")] if there else []
+    for step in [*steps, ("server", "stop")]:
+        done = stage.still_copilot(*step)
+        if done.returncode:
+            raise CopilotError(
+                "the demo could not clean up after itself", details=done.stderr.splitlines(), hint=f"to do it: {_ending(stage)}"
+            )
+
+
+def _ending(stage: _Stage) -> str:
+    home = shlex.quote(str(stage.home.root))
+    return f"COPILOT_HOME={home} sh -c 'copilot app delete --name {_APP} --yes && copilot server stop' && rm -r {stage.folder}"
 
 
 def _say_where(stage: _Stage) -> None:
-    out(f"\nIt goes on running. To look around:\n\n    export COPILOT_HOME={stage.home.root}\n    cd {stage.checkout}")
-    out("    copilot pipeline status\n    copilot svc show --name web\n    copilot pipeline logs TestCommands")
-    out(f"\nTo end it:\n\n    copilot app delete --name {_APP} --yes && copilot server stop && rm -r {stage.folder}")
+    out(f"\nIt goes on running. To look around:\n\n  export COPILOT_HOME={stage.home.root}\n  cd {stage.checkout}")
+    out("  copilot pipeline status\n  copilot svc show --name web\n  copilot pipeline logs TestCommands")
+    out(f"\nTo end it:\n\n  {_ending(stage)}")
 
 
-def _heading(text: str) -> None:
-    out(f"\n{bold(text)}")
+def _step(number: int, title: str, about: str = "") -> None:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    out(f"\n{bold(wrap(f'{number}. {title}', width))}" + (f"\n{dim(wrap(f'   {about}', width))}" if about else ""))
 
 
-def _show(*words: str) -> None:
-    line = " ".join(f"'{word}'" if " " in word else word for word in words)
-    out(dim(f"\n  $ {line}"))
+def _show(line: str) -> None:
+    out(f"{dim('$')} {line}")
