@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,4 +101,29 @@ def test_an_unknown_kind_of_error_is_still_an_error() -> None:
     body = json.dumps({"error": {"kind": "Novel", "message": "m", "hint": None, "details": []}}).encode()
     engine = rpc.connect(lambda *_: (400, body))
     with pytest.raises(CopilotError, match="m"):
+        engine.applications()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_trouble_with_the_disk_is_told(number: int) -> None:
+    engine, _ = connect(OSError(number, os.strerror(number), "/home/state"))
+    with pytest.raises(CopilotError, match=os.strerror(number)) as caught:
+        engine.applications()
+    assert "Make room" in (caught.value.hint or "")
+
+
+def test_a_full_disk_of_the_database_is_told(tmp_path: Path) -> None:
+    database = sqlite3.connect(tmp_path / "state.db")
+    database.execute("PRAGMA max_page_count = 2")
+    database.execute("CREATE TABLE t (x)")
+    with closing(database), pytest.raises(sqlite3.OperationalError) as full:
+        database.execute("INSERT INTO t VALUES (zeroblob(100000))")
+    engine, _ = connect(full.value)
+    with pytest.raises(CopilotError, match="database or disk is full"):
+        engine.applications()
+
+
+def test_a_defect_is_not_taken_for_trouble_with_the_disk() -> None:
+    engine, _ = connect(FileNotFoundError(errno.ENOENT, "No such file or directory"))
+    with pytest.raises(FileNotFoundError):
         engine.applications()

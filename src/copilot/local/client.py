@@ -6,6 +6,7 @@ import fcntl
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _START_SECONDS = 20.0
 _STOP_SECONDS = 15.0
 _ANSWER_SECONDS = 120.0
+_LEAST_ROOM = 64 * 1024
+"""Bytes below which a server can neither start nor say why."""
 _POLL_SECONDS = 0.02
 
 TAKEN = 75
@@ -135,8 +138,9 @@ def start_server(home: Home | None = None, port: int | None = None) -> ServerInf
             # An earlier server, which is about to end, may still have the home.
             if exit_status != TAKEN or time.monotonic() > deadline:
                 break
+    full = ": the disk is full" if shutil.disk_usage(home.root).free < _LEAST_ROOM else ""
     raise EngineUnavailableError(
-        "the server of the local engine did not start",
+        f"the server of the local engine did not start{full}",
         hint=f"Its log is {home.server_log}",
         details=_tail(home.server_log, begin),
     )

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import json
+import sqlite3
 from collections.abc import Callable
 from functools import cache
 from typing import Any, get_type_hints
@@ -27,6 +29,11 @@ _KINDS: dict[str, type[CopilotError]] = {
 
 _LARGEST_NUMBER = 2**63 - 1
 """What the store can hold."""
+
+
+_DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}
+_DATABASE_TROUBLE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+_DISK_HINT = "Make room in the folder that `copilot server status` names as its home, or make it writable, and try again"
 
 
 @cache
@@ -61,7 +68,18 @@ def serve(engine: Engine, method: str, body: bytes) -> tuple[int, bytes]:
         result = getattr(engine, method)(**arguments)
     except CopilotError as error:
         return 400, _error(error)
+    except (OSError, sqlite3.OperationalError) as error:
+        if not _is_about_the_disk(error):
+            raise
+        return 400, _error(CopilotError(f"the engine cannot keep what it has to: {error}", hint=_DISK_HINT))
     return 200, b'{"result":' + _adapter(hints["return"]).dump_json(result, by_alias=True) + b"}"
+
+
+def _is_about_the_disk(error: OSError | sqlite3.OperationalError) -> bool:
+    """Whether a person can mend it: a full disk, or one that may not be written."""
+    if isinstance(error, OSError):
+        return error.errno in _DISK_TROUBLE
+    return error.sqlite_errorcode & 0xFF in _DATABASE_TROUBLE
 
 
 def _error(error: CopilotError) -> bytes:

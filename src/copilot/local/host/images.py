@@ -159,7 +159,8 @@ class HostImageBuilder:
                 except RootfsError as error:
                     raise BuildError(f"{step.place}: {error}") from None
                 except OSError as error:
-                    raise BuildError(f"{step.place}: {error.strerror}: `{error.filename}`") from None
+                    # Of the two files of a copy, the second is the one that cannot be written.
+                    raise BuildError(f"{step.place}: {error.strerror}: `{error.filename2 or error.filename}`") from None
             rootfs.make_links_relative()
             return self.store.keep(folder, ImageConfig.of(dockerfile))
 
