@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from copilot.cli._output import FAILED, OK, bold, dim, duration, green, red, say
+from copilot.cli._output import FAILED, OK, bold, dim, duration, green, progress, red, say
 from copilot.errors import DeploymentError
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ def see_through(engine: Engine, started: Deployment, done: str = "") -> str | No
     what = f"{started.workload} to {started.environment}"
     begin = time.monotonic()
     try:
-        _follow(engine, started.id)
+        with progress(f"Deploying {what}"):
+            _follow(engine, started.id)
     except KeyboardInterrupt:
         say(f"\nThe deployment of {what} goes on; look with `copilot svc show --name {started.workload}`.")
         raise
