@@ -26,6 +26,7 @@ from copilot.local.runtime import Print, Runtime, TaskSpec
 from copilot.local.store import Store
 from copilot.local.store.releases import ReleaseRecord, TaskRecord
 from copilot.local.variables import sidecar_variables, task_variables
+from copilot.local.views import service_url
 from copilot.release.description import ReleaseDescription
 
 _PATIENCE = 10.0
@@ -92,10 +93,7 @@ class Deployer:
             else:
                 self._roll_out(release, environment, out, cancelled)
             self._retirement.retire([t for t in self._tasks_of(description) if t.release != release.id], out)
-        if description.routing is None:
-            return None
-        path = normal_path(description.routing.path)
-        return environment.url if path == "/" else environment.url + path
+        return service_url(environment, description)
 
     def resume(self, release: ReleaseRecord, out: Print, cancelled: Event) -> None:
         """Start the tasks of a paused release again, under the same gate as a deployment. If it fails it stays paused.

@@ -56,8 +56,7 @@ class DirectDeployments:
         """Raises NotFoundError."""
         record = self._store.releases.deployment(deployment_id)
         environment = self._store.catalog.environment(record.description.application, record.description.environment)
-        routing = record.description.routing
-        return views.deployment(record, environment.url + routing.path if routing else None)
+        return views.deployment(record, views.service_url(environment, record.description))
 
     def log(self, deployment_id: str, offset: int) -> LogChunk:
         """What one printed, from a byte offset. Raises NotFoundError."""

@@ -19,10 +19,12 @@ from copilot.engine import (
     Task,
 )
 from copilot.errors import CopilotError, UnsupportedError
+from copilot.local.frontdoor.config import normal_path
 from copilot.local.runtime import Runtime
 from copilot.local.store.catalog import PipelineRecord
 from copilot.local.store.executions import ExecutionRecord
 from copilot.local.store.releases import DeploymentRecord, EndedTask, ReleaseRecord, TaskRecord
+from copilot.release.description import ReleaseDescription
 from copilot.release.plan import Action, Stage
 
 REGION = "local"
@@ -118,6 +120,14 @@ def pipeline_detail(record: PipelineRecord, disabled: Mapping[str, str]) -> Pipe
     )
 
 
+def service_url(environment: Environment, description: ReleaseDescription) -> str | None:
+    """Where a service answers in an environment; None if no request is routed to it."""
+    if description.routing is None:
+        return None
+    path = normal_path(description.routing.path)
+    return environment.url if path == "/" else environment.url + path
+
+
 def service_state(
     environment: Environment, release: ReleaseRecord | None, tasks: Sequence[TaskRecord], runtime: Runtime | None
 ) -> ServiceState:
@@ -134,7 +144,7 @@ def service_state(
         pids = {task.id: runtime.pid(task.id) for task in tasks}
     return ServiceState(
         environment=environment.name,
-        url=environment.url + description.routing.path if description.routing else None,
+        url=service_url(environment, description),
         release=release.id,
         image=description.image,
         revision=description.revision,

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import os
 import signal
+import shutil
 import stat
 import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -358,3 +360,10 @@ def test_a_home_with_an_awkward_path(builds: Builds, tmp_path: Path) -> None:
     folder = f"{home.tasks}/t1/root/app"
     assert tasks.runtime.tail("t1") == (f"{folder}/run.sh", folder)
     tasks.runtime.remove("t1")
+
+
+def test_tasks_that_start_at_once_do_not_meet_in_the_folder_of_tools(home: Home) -> None:
+    for _ in range(30):
+        shutil.rmtree(home.tools, ignore_errors=True)
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(lambda _: HostRuntime(home)._tools(), range(8))) == {home.tools}

@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 
 import psutil
 
@@ -225,7 +226,7 @@ class HostRuntime:
             content = f'#!/bin/sh\nexec {program} "$@"\n'
             tool = folder / name
             if not tool.exists() or tool.read_text("utf-8") != content:
-                written = folder / f".{name}.{os.getpid()}"
+                written = folder / f".{name}.{os.getpid()}.{get_ident()}"
                 written.write_text(content, "utf-8")
                 written.chmod(0o700)
                 written.replace(tool)
