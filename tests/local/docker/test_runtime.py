@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psutil
@@ -195,6 +196,12 @@ def test_a_network_that_someone_deleted_is_made_again(tasks: Tasks, docker: Dock
     docker.run("network", "rm", tasks.runtime.names.network("shop", "test"))
     tasks.runtime.start(tasks.spec(image))
     assert tasks.runtime.runs("t1")
+
+
+def test_services_that_are_deployed_at_once_share_one_network(tasks: Tasks, docker: DockerEngine, home: Home) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(tasks.runtime.prepare, [tasks.environment()] * 4))
+    assert len(docker.left(home)) == 1
 
 
 def test_volumes_outlive_tasks(tasks: Tasks, docker: DockerEngine, home: Home) -> None:

@@ -214,10 +214,12 @@ class DockerRuntime:
         return self.home.logs / f"task-{task_id}.log"
 
     def _make_network(self, network: str, labels: Mapping[str, str]) -> None:
-        answer = self.docker.ask(command.create_network(network, labels))
-        if answer.code and "already exists" not in answer.output:
-            raise failure(answer.output)
-        self._networks.add(network)
+        # One after the other: engines check by and large that a name is free, and make two networks of it when asked at once.
+        with self._lock:
+            answer = self.docker.ask(command.create_network(network, labels))
+            if answer.code and "already exists" not in answer.output:
+                raise failure(answer.output)
+            self._networks.add(network)
 
     def _run(
         self,
