@@ -78,6 +78,13 @@ COMMANDS = (
     Entry("env ls", "copilot.cli.env:ls", "List the environments of an application", "copilot env ls"),
     Entry("env show", "copilot.cli.env:show", "Show an environment and what runs in it", "copilot env show --name test"),
     Entry(
+        "env deploy",
+        "copilot.cli.env_deploy:deploy",
+        "Do nothing: an environment is ready once it is created",
+        "copilot env deploy --name test",
+        listed=False,
+    ),
+    Entry(
         "env delete",
         "copilot.cli.env:delete",
         "Stop what runs in an environment, and delete it",
@@ -311,6 +318,21 @@ COMMANDS = (
         section="This machine",
     ),
 )
+
+
+_MANIFESTS = "what is deployed comes from the manifests in copilot/: edit them"
+AWS_COPILOT = {
+    "init": "step by step: `copilot app init`, `copilot env init`, `copilot svc init`, `copilot deploy`",
+    "docs": "`copilot --help`, and `--help` after any command",
+    "app upgrade": "there is nothing to upgrade: leave it out",
+    "env package": "the local engine has no templates to look at: leave it out",
+    "env override": _MANIFESTS,
+    "svc package": "the local engine has no templates to look at; `copilot svc show --manifest <env>` shows what counts there",
+    "svc override": _MANIFESTS,
+    "job override": _MANIFESTS,
+    "pipeline override": "the pipeline is what its manifest says: edit it, then `copilot pipeline update`",
+}
+"""By path: commands of AWS Copilot that are not here, and what to do instead."""
 
 
 def find(path: str) -> Entry | None:

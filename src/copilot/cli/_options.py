@@ -33,6 +33,7 @@ IGNORED_FLAGS: dict[str, tuple[str, ...]] = {
         "--profile=",
         "--region=",
     ),
+    "env deploy": ("--allow-downgrade", "--detach", "--diff", "--diff-yes", "--force", "--no-rollback"),
     "env show": ("--resources",),
     "svc init": ("--allow-downgrade", "--ingress-type=", "--no-subscribe", "--sources=", "--subscribe-topics="),
     "svc show": ("--resources",),

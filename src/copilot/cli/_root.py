@@ -27,7 +27,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from copilot import __version__
-from copilot.cli._commands import PROGRAM, Entry, below, find
+from copilot.cli._commands import AWS_COPILOT, PROGRAM, Entry, below, find
 from copilot.cli._help import group_help, summary_line, terminal_width
 from copilot.cli._options import ignored_options
 from copilot.cli._output import fit, red, say, show_error
@@ -153,6 +153,9 @@ class Group(click.Group):
         names = [name for entry in below(self._path) for name in (entry.name, *entry.aliases)]
         close = get_close_matches(word, names, n=2, cutoff=0.55)
         full = " ".join([PROGRAM, *self._path.split()])
+        instead = AWS_COPILOT.get(f"{self._path} {word}".strip())
+        if instead is not None:
+            raise CommandLineError(f"`{full} {word}` of AWS Copilot is not part of this release", hint=instead)
         raise CommandLineError(
             f"`{full}` has no command `{word}`",
             hint="did you mean " + " or ".join(f"`{full} {name}`" for name in close) + "?" if close else f"see `{full} --help`",
