@@ -138,9 +138,12 @@ def start_server(home: Home | None = None, port: int | None = None) -> ServerInf
             # An earlier server, which is about to end, may still have the home.
             if exit_status != TAKEN or time.monotonic() > deadline:
                 break
-    full = ": the disk is full" if shutil.disk_usage(home.root).free < _LEAST_ROOM else ""
+    if shutil.disk_usage(home.root).free < _LEAST_ROOM:
+        raise EngineUnavailableError(
+            "the server of the local engine did not start: the disk is full", hint=f"Make room in {home.root}, and try again"
+        )
     raise EngineUnavailableError(
-        f"the server of the local engine did not start{full}",
+        "the server of the local engine did not start",
         hint=f"Its log is {home.server_log}",
         details=_tail(home.server_log, begin),
     )
