@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+
+from copilot.local.docker.names import Names
+from copilot.local.home import Home
+from tests.docker import DockerEngine
 
 MINUTE = 60.0
 
@@ -33,9 +38,9 @@ def _works_in(process: psutil.Process, folder: Path) -> bool:
         return False
 
 
-def start() -> subprocess.Popen[str]:
+def start(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "copilot", "demo"],
+        [sys.executable, "-m", "copilot", "demo", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -72,6 +77,28 @@ def test_it_shows_the_whole_way_and_leaves_nothing_behind() -> None:
     assert second.count(" shows version 2.0") == second.count(" shows version 1.0") == 1
     assert len(shown.splitlines()) < 85
     assert "Traceback" not in said
+
+
+def test_it_plays_in_containers_too(folder: Path, docker: DockerEngine) -> None:
+    with start("--runtime", "docker") as process:
+        shown, said = process.communicate(timeout=5 * MINUTE)
+    assert process.returncode == 0, shown + said
+    assert "nothing is pulled" in shown
+    assert shown.count(" shows version 1.0") == 3
+    assert shown.count(" shows version 2.0") == 1
+    made = re.search(rf"{folder}/copilot-demo-\w+", shown)
+    assert made is not None
+    home = Home(Path(made.group()) / "home")
+    assert docker.left(home) == []
+    assert docker.run("image", "ls", "--quiet", "--filter", f"reference={Names.of(home).prefix}/*/*") == ""
+
+
+def test_it_says_so_when_no_container_engine_answers(folder: Path) -> None:
+    del folder
+    with start("--runtime", "docker") as process:
+        _, said = process.communicate(timeout=MINUTE)
+    assert process.returncode == 1
+    assert "error: no container engine answers" in said
 
 
 @pytest.mark.usefixtures("folder")

@@ -306,7 +306,7 @@ COMMANDS = (
         "demo",
         "copilot.cli.demo:demo",
         "See a small application go through the whole pipeline",
-        "copilot demo\ncopilot demo --keep",
+        "copilot demo\ncopilot demo --keep\ncopilot demo --runtime docker",
         section="This machine",
     ),
     Entry("version", "copilot.cli.version:version", "Print the version", "copilot version", section="This machine"),

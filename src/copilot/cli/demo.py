@@ -5,6 +5,7 @@ It calls the public commands as a person would type them, so what it shows is wh
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shlex
@@ -44,12 +45,19 @@ _TESTS = """\
 
 
 @command("demo")
+@click.option(
+    "--runtime",
+    type=click.Choice(["host", "docker"]),
+    default="host",
+    show_default=True,
+    help="Run the services as processes of this machine, or in containers; nothing is pulled for them.",
+)
 @click.option("--keep", is_flag=True, help="Leave everything running afterwards, to look around.")
-def demo(keep: bool) -> None:
-    """Needs no account and no container engine, and touches nothing outside a temporary folder."""
+def demo(runtime: str, keep: bool) -> None:
+    """Needs no account and, unless told otherwise, no container engine; touches nothing outside a temporary folder."""
     begin = time.monotonic()
     with _ended_by_signals():
-        stage = _Stage(Path(tempfile.mkdtemp(prefix="copilot-demo-")).resolve())
+        stage = _Stage(Path(tempfile.mkdtemp(prefix="copilot-demo-")).resolve(), runtime)
         try:
             _play(stage)
         except BaseException:
@@ -66,8 +74,10 @@ def demo(keep: bool) -> None:
 class _Stage:
     """The folder the demo plays in, and how commands run there."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, runtime: str) -> None:
         self.folder = folder
+        self.runtime = runtime
+        self.made_image = False
         self.home = Home(folder / "home")
         self.remote = folder / "shop.git"
         self.checkout = folder / "shop"
@@ -149,6 +159,7 @@ class _Stage:
             process.wait()
 
 
+_PULLED_IMAGE = "FROM python:3.13-slim\n"
 _PROGRAM = (sys.executable, "-m", "copilot")
 _APPROVE = ("pipeline", "approve", "--yes", "--comment", "looks good")
 
@@ -157,11 +168,13 @@ def _play(stage: _Stage) -> None:
     _step(1, "A repository with two services", "web shows a shop and asks api for its products. Both are plain Python.")
     _make_repository(stage)
     out(f"  {stage.checkout}, which is pushed to {stage.remote.name} next to it")
+    if stage.runtime == "docker":
+        _build_on_own_image(stage)
 
     _step(2, "What there is: an application, two environments, two services")
     stage.copilot("app", "init", _APP)
-    stage.copilot("env", "init", "--name", "test", "--runtime", "host")
-    stage.copilot("env", "init", "--name", "prod", "--runtime", "host")
+    stage.copilot("env", "init", "--name", "test", "--runtime", stage.runtime)
+    stage.copilot("env", "init", "--name", "prod", "--runtime", stage.runtime)
     stage.copilot("svc", "init", "--name", "api", "--svc-type", "Backend Service", "--dockerfile", "api/Dockerfile")
     stage.copilot("svc", "init", "--name", "web", "--svc-type", "Load Balanced Web Service", "--dockerfile", "web/Dockerfile")
 
@@ -200,6 +213,18 @@ def _make_repository(stage: _Stage) -> None:
     stage.git("init", "--quiet", "--bare", "--initial-branch=main", str(stage.remote))
     stage.git("init", "--quiet", "--initial-branch=main")
     stage.git("remote", "add", "origin", str(stage.remote))
+
+
+def _build_on_own_image(stage: _Stage) -> None:
+    """Let the Dockerfiles begin with an image that is made here, so that nothing has to be pulled."""
+    from copilot.cli._demo_image import build_base, image_name
+    from copilot.local.docker.client import Docker
+
+    with progress("Making an image of this machine's Python") if sys.stderr.isatty() else nullcontext():
+        stage.made_image = build_base(Docker())
+    for service in ("api", "web"):
+        _edit(stage.checkout / service / "Dockerfile", _PULLED_IMAGE, f"FROM {image_name()}\n")
+    out(f"  Their images begin with {image_name()}, made of this machine's Python; nothing is pulled")
 
 
 def _commit_and_push(stage: _Stage, message: str) -> None:
@@ -259,6 +284,8 @@ def _clean_up(stage: _Stage) -> None:
     try:
         if stage.home.root.exists():
             _stop_all(stage)
+        if stage.runtime == "docker":
+            _remove_images(stage)
         shutil.rmtree(stage.folder, ignore_errors=True)
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -276,9 +303,27 @@ def _stop_all(stage: _Stage) -> None:
             )
 
 
+def _remove_images(stage: _Stage) -> None:
+    from copilot.cli._demo_image import remove_base
+    from copilot.local.docker.client import Docker
+    from copilot.local.docker.superseded import remove_superseded
+
+    if stage.home.root.exists():
+        remove_superseded(stage.home, needed=(), before=math.inf)
+    if stage.made_image:
+        remove_base(Docker())
+
+
 def _ending(stage: _Stage) -> str:
     home = shlex.quote(str(stage.home.root))
-    return f"COPILOT_HOME={home} sh -c 'copilot app delete --name {_APP} --yes && copilot server stop' && rm -r {stage.folder}"
+    words = f"COPILOT_HOME={home} sh -c 'copilot app delete --name {_APP} --yes && copilot server stop' && rm -r {stage.folder}"
+    if stage.runtime == "host":
+        return words
+    from copilot.cli._demo_image import image_name
+    from copilot.local.docker.names import Names
+
+    mine = f"docker image ls --filter 'reference={Names.of(stage.home).prefix}/*/*' --format '{{{{.Repository}}}}:{{{{.Tag}}}}'"
+    return f"{words}\n  docker image rm $({mine}){f' {image_name()}' if stage.made_image else ''}"
 
 
 def _say_where(stage: _Stage) -> None:
