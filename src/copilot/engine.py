@@ -417,7 +417,7 @@ class Engine(Protocol):
         """Raises NotFoundError."""
         ...
 
-    def delete_application(self, name: str) -> None:
+    def delete_application(self, name: str, keep_volumes: bool = False) -> None:
         """Delete it with its pipelines, services and environments; running tasks are stopped. Raises NotFoundError."""
         ...
 
@@ -433,8 +433,11 @@ class Engine(Protocol):
         """Raises NotFoundError."""
         ...
 
-    def delete_environment(self, app: str, name: str) -> None:
-        """Stop its tasks and forget it. Raises ConflictError while a pipeline deploys to it."""
+    def delete_environment(self, app: str, name: str, keep_volumes: bool = False) -> None:
+        """Stop its tasks, delete its volumes unless they are to be kept, and forget it.
+
+        Raises ConflictError while a pipeline deploys to it.
+        """
         ...
 
     def register_workload(self, app: str, name: str, type: str) -> Workload:  # noqa: A002 - the manifest's own word

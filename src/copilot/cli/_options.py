@@ -118,6 +118,12 @@ def yes_option(function: F) -> F:
     return click.option("--yes", is_flag=True, help="Do not ask for confirmation.")(function)
 
 
+def keep_volumes_option(function: F) -> F:
+    """Add ``--keep-volumes``; the command gets ``keep_volumes``."""
+    text = "Leave the volumes of its services; an environment of the same name finds them again."
+    return click.option("--keep-volumes", is_flag=True, help=text)(function)
+
+
 def names(values: tuple[str, ...]) -> tuple[str, ...]:
     """The names given to a repeatable option, where each value may hold several divided by commas."""
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())

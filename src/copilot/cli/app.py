@@ -10,7 +10,7 @@ import click
 
 from copilot.cli import _ask
 from copilot.cli._context import Context, connect, refuse_aws
-from copilot.cli._options import app_name_option, json_option, yes_option
+from copilot.cli._options import app_name_option, json_option, keep_volumes_option, yes_option
 from copilot.cli._output import ago, bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table
 from copilot.cli._root import command
 from copilot.cli._running import services_of
@@ -101,8 +101,9 @@ def show(context: Context, as_json: bool) -> None:
 
 @command("app delete")
 @app_name_option
+@keep_volumes_option
 @yes_option
-def delete(context: Context, yes: bool) -> None:
+def delete(context: Context, keep_volumes: bool, yes: bool) -> None:
     """Its pipelines, services and environments go with it; what runs is stopped. The manifests in copilot/ stay."""
     name, engine = _existing(context)
     held = {
@@ -114,7 +115,7 @@ def delete(context: Context, yes: bool) -> None:
     contents = ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for what, n in held.items() if n)
     _ask.confirm_deletion(f"Delete application {name}{f' with {contents}' if contents else ''}?", yes=yes)
     with progress(f"Deleting application {name}"):
-        engine.delete_application(name)
+        engine.delete_application(name, keep_volumes)
     say_done(f"Deleted application {bold(name)}{f' with {contents}' if contents else ''}")
     workspace = context.workspace
     if workspace is not None and workspace.application == name:

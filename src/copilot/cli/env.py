@@ -9,7 +9,7 @@ import click
 
 from copilot.cli import _ask
 from copilot.cli._context import Context
-from copilot.cli._options import app_option, json_option, yes_option
+from copilot.cli._options import app_option, json_option, keep_volumes_option, yes_option
 from copilot.cli._output import (
     FAILED,
     OK,
@@ -116,8 +116,9 @@ def show(context: Context, name: str | None, as_json: bool) -> None:
 @command("env delete")
 @app_option
 @_name_option
+@keep_volumes_option
 @yes_option
-def delete(context: Context, name: str | None, yes: bool) -> None:
+def delete(context: Context, name: str | None, keep_volumes: bool, yes: bool) -> None:
     """A pipeline that deploys to it must be changed or deleted first."""
     engine = context.engine
     name = _existing(context, name)
@@ -125,7 +126,7 @@ def delete(context: Context, name: str | None, yes: bool) -> None:
     stopping = f", stopping {', '.join(running)}" if running else ""
     _ask.confirm_deletion(f"Delete environment {name} of application {context.app}{stopping}?", yes=yes)
     with progress(f"Deleting environment {name}"):
-        engine.delete_environment(context.app, name)
+        engine.delete_environment(context.app, name, keep_volumes)
     say_done(f"Deleted environment {bold(name)}{stopping}")
     say_next("copilot env ls")
 

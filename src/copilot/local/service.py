@@ -127,14 +127,14 @@ class LocalService(JobOperations):
         """See `Engine`."""
         return self._store.catalog.application(name)
 
-    def delete_application(self, name: str) -> None:
+    def delete_application(self, name: str, keep_volumes: bool = False) -> None:
         """See `Engine`."""
         self.application(name)
         for pipeline in self._store.catalog.pipelines(name):
             self._scheduler.forget(name, pipeline.definition.name, abandon=True)
             self._triggers.remove(pipeline.definition)
         for environment in self._store.catalog.environments(name):
-            self.delete_environment(name, environment.name)
+            self.delete_environment(name, environment.name, keep_volumes)
         self._store.catalog.delete_application(name)
 
     def create_environment(self, app: str, name: str, runtime: str | None = None, port: int | None = None) -> Environment:
@@ -183,7 +183,7 @@ class LocalService(JobOperations):
         """See `Engine`."""
         return self._store.catalog.environment(app, name)
 
-    def delete_environment(self, app: str, name: str) -> None:
+    def delete_environment(self, app: str, name: str, keep_volumes: bool = False) -> None:
         """See `Engine`."""
         self._store.catalog.environment(app, name)
         for record in self._store.catalog.pipelines(app):
@@ -194,7 +194,7 @@ class LocalService(JobOperations):
                 )
         self._direct.cancel(app, environment=name)
         self._jobs.remove_all(app, name)
-        self._deployer.remove_environment(app, name)
+        self._deployer.remove_environment(app, name, keep_volumes=keep_volumes)
         if not self._store.catalog.all_environments():
             self._front_door.stop()
 

@@ -181,6 +181,10 @@ def test_volumes_are_kept_by_releases_and_deleted_with_the_environment(shop: Sho
     shop.deploy("one", volumes=(Volume("data", "/data"),))
     shop.deploy("two", volumes=(Volume("data", "/data"),))
     assert sum(thing.startswith("volume") for thing in docker.left(shop.home)) == 1
+    shop.service.delete_environment("shop", "test", keep_volumes=True)
+    [volume] = docker.left(shop.home)
+    assert volume.endswith("-shop.test.api.data")
+    shop.service.create_environment("shop", "test", "docker")
     shop.service.delete_environment("shop", "test")
     assert docker.left(shop.home) == []
 
