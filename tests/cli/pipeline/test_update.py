@@ -8,7 +8,7 @@ import pytest
 from copilot.local.client import connect
 from copilot.local.home import Home
 from tests import gitrepo
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, Terminals
 from tests.cli.pipeline.conftest import Shop, action_of
 
 
@@ -61,6 +61,17 @@ def test_diff_shows_the_changes_and_needs_a_yes(cli: Cli, shop: Shop) -> None:
     shop.edit("    # requires_approval: true ", "    requires_approval: true ")
     assert "+ DeployTo-test / ApprovePromotionTo-test (approval)" in cli("pipeline", "update", "--diff").stdout
     assert "ApprovePromotionTo-test" not in cli.ok("pipeline", "show").stdout
+
+
+def test_a_difference_of_nothing_says_so(cli: Cli, shop: Shop, terminal: Terminals) -> None:
+    cli.ok("pipeline", "init", "--environments", "test")
+    cli.ok("pipeline", "update")
+    screen = terminal("pipeline", "update", "--diff")
+    screen.wait_for("Nothing changes. Start an execution?")
+    screen.type("n")
+    assert screen.finish() == 0
+    assert "Nothing was changed" in screen.screen
+    assert shop.status()["execution"]["number"] == 1
 
 
 def test_a_repository_that_cannot_be_fetched_changes_nothing(cli: Cli, shop: Shop) -> None:

@@ -42,7 +42,8 @@ def update(context: Context, name: str | None, diff: bool, yes: bool) -> None:
     before = _present_plan(context, definition.name)
     if diff:
         _show(before, definition.plan)
-        if not yes and not _ask.confirm("Make it so?", flag="--yes", default=True):
+        question = "Nothing changes. Start an execution?" if before == definition.plan else "Make it so?"
+        if not yes and not _ask.confirm(question, flag="--yes", default=True):
             say("Nothing was changed.")
             return
     with progress(f"Fetching {definition.repository}"):
