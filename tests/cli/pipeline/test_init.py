@@ -63,6 +63,11 @@ def test_a_public_repository_is_reached_without_a_connection(cli: Cli, shop: Sho
     assert YAML(typ="safe").load(shop.manifest)["source"]["provider"] == "Git"
 
 
+def test_of_several_pipelines_the_next_command_names_the_one(cli: Cli, shop: Shop) -> None:
+    assert cli.ok("pipeline", "init", "-e", "test").stderr.endswith("copilot pipeline update\n")
+    assert cli.ok("pipeline", "init", "-e", "test", "-n", "two").stderr.endswith("copilot pipeline update --name two\n")
+
+
 def test_bad_answers_change_nothing(cli: Cli, shop: Shop) -> None:
     for arguments, message, code in (
         (["-e", "staging"], f"application `{shop.app}` has no environment `staging`", 1),

@@ -47,7 +47,12 @@ def test_a_first_release_says_so() -> None:
     first = (API.model_copy(update={"image_before": None, "settings": ()}),)
     text = shown(revision_before=None, workloads=first)
     assert text.startswith("prod   → a1b2c3d   its first release")
+    assert "by this pipeline" not in text
     assert "api   sha256:9f2c00… (new)" in text
+
+
+def test_what_something_else_deployed_is_no_first_release() -> None:
+    assert "its first release by this pipeline" in shown(revision_before=None)
 
 
 def test_the_same_revision_again_and_going_back_are_told_apart() -> None:

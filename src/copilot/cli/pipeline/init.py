@@ -112,7 +112,7 @@ def init(
     if len(order) > 1:
         _say_found("Approval", f"asked for before {order[-1]}", "requires_approval in the manifest")
     _write([file for file in wanted if file not in refused], wanted)
-    _say_next(context.engine, context.app, workspace, checkout, repository, branch)
+    _say_next(context.engine, context.app, workspace, checkout, repository, answers)
 
 
 def _check_name(name: str) -> None:
@@ -188,11 +188,17 @@ def _write(agreed: Sequence[_Wanted], wanted: Sequence[_Wanted]) -> None:
 
 
 def _say_next(
-    engine: Engine, app: str, workspace: Workspace, checkout: Checkout, repository: _repository.Repository, branch: str
+    engine: Engine,
+    app: str,
+    workspace: Workspace,
+    checkout: Checkout,
+    repository: _repository.Repository,
+    answers: PipelineAnswers,
 ) -> None:
     folder = shown_path(workspace.folder)
-    push = _repository.push_command(checkout, repository, branch)
-    commands = [f'git add {folder} && git commit -m "Adding Pipeline Buildspec" && {push}', "copilot pipeline update"]
+    push = _repository.push_command(checkout, repository, answers.branch)
+    which = f" --name {answers.name}" if len(workspace.pipelines()) > 1 else ""
+    commands = [f'git add {folder} && git commit -m "Adding Pipeline Buildspec" && {push}', f"copilot pipeline update{which}"]
     if not workspace.workloads() and not engine.workloads(app):
         commands.insert(0, "copilot svc init")
     say_next(*commands)

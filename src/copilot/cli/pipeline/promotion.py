@@ -35,7 +35,8 @@ def _circumstances(promotion: Promotion, now: float) -> list[Line]:
     count = len(promotion.commits)
     facts = []
     if promotion.revision_before is None:
-        facts.append("its first release")
+        others = any(w.image_before is not None for w in promotion.workloads)
+        facts.append("its first release by this pipeline" if others else "its first release")
     elif count:
         facts.append(f"{count} commit{'' if count == 1 else 's'}")
     elif promotion.revision_after is not None and promotion.revision_before.id != promotion.revision_after.id:
