@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import statistics
-import subprocess
 import time
 import urllib.request
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks._engine import Bench, engine, git, make_repository, remove_images
+from benchmarks._engine import Bench, docker, engine, git, make_repository, remove_images
 from benchmarks._site import BUILDSPEC, PIPELINE, url
 from copilot.local import ports
 
@@ -48,7 +47,7 @@ port=$(cat "{folder}/port")
 old=$(docker ps --quiet --filter label={bare})
 GIT_WORK_TREE="{folder}/tree" git checkout --quiet --force main
 docker build --quiet --tag "{bare}:$new" "{folder}/tree"
-docker run --detach --label {bare} --publish "127.0.0.1:$port:8080" "{bare}:$new"
+docker run --detach --label {bare} --network {bare} --publish "127.0.0.1:$port:8080" "{bare}:$new"
 until curl --silent --fail --output /dev/null "http://127.0.0.1:$port/"; do sleep 0.02; done
 [ -z "$old" ] || docker rm --force $old
 """
@@ -92,10 +91,12 @@ def main() -> None:
         bench.commit_and_push("First")
         bench.copilot("pipeline", "update", "--yes")
         bench.wait(1)
+        docker("network", "create", BARE)
         try:
             pairs = [(_bare(bare, number), _ours(bench, number)) for number in range(2, rounds + 3)][1:]
         finally:
-            subprocess.run(f"docker ps --quiet --filter label={BARE} | xargs -r docker rm --force >&2", shell=True, check=True)
+            docker("rm", "--force", *docker("ps", "--all", "--quiet", "--filter", f"label={BARE}").split())
+            docker("network", "rm", BARE)
             remove_images(BARE)
     _show(pairs)
 
