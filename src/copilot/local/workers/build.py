@@ -179,7 +179,9 @@ class BuildWorker:
 
     def _action_result(self, context: ActionContext, action: BuildLike, result: BuildResult) -> ActionResult:
         if result.status != "SUCCEEDED":
-            return ActionResult(succeeded=False, summary=result.summary, details=result.tail)
+            # Test commands are no buildspec to whoever wrote them: they know no phases.
+            phase = " in phase build:" if isinstance(action, CommandsAction) else ":"
+            return ActionResult(succeeded=False, summary=result.summary.replace(phase, ":", 1), details=result.tail)
         if not isinstance(action, BuildAction):
             return ActionResult(succeeded=True, summary=result.summary)
         if result.artifact is None:
