@@ -89,10 +89,11 @@ class DockerEngine:
                 kind, name = thing.split()
                 force = () if kind == "network" else ("--force",)
                 self.ask(kind, "rm", *force, name)
+            # By name: another home may have the same image.
             pattern = f"reference={Names.of(home).prefix}/*/*"
-            images = self.run("image", "ls", "--no-trunc", "--quiet", "--filter", pattern).split()
+            images = self.run("image", "ls", "--filter", pattern, "--format", "{{.Repository}}:{{.Tag}}").split()
             if images:
-                self.ask("image", "rm", "--force", *set(images))
+                self.ask("image", "rm", *images)
 
 
 @pytest.fixture

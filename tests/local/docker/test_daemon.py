@@ -26,6 +26,10 @@ class Daemon:
         self.folder = folder
         self.address = f"unix://{folder}/engine.sock"
         self._process: subprocess.Popen[bytes] | None = None
+        # With none at all, an engine deletes the bridge of the machine's own engine.
+        self._bridge = f"cop{os.getpid()}"
+        subprocess.run(["ip", "link", "add", self._bridge, "type", "bridge"], check=True)
+        subprocess.run(["ip", "addr", "add", "172.31.254.1/24", "dev", self._bridge], check=True)
         # A service of its own, as where systemd starts it.
         config = 'version = 2\nroot = "{0}/root"\nstate = "{0}/state"\n[grpc]\naddress = "{0}/containerd.sock"\n'
         (folder / "containerd.toml").write_text(config.format(folder))
@@ -36,7 +40,7 @@ class Daemon:
         self._process = self._started(
             *("dockerd", "--host", self.address, "--pidfile", str(self.folder / "pid")),
             *("--data-root", str(self.folder / "data"), "--exec-root", str(self.folder / "exec")),
-            *("--bridge", "none", "--iptables=false", "--ip-masq=false", "--host-gateway-ip", "127.0.0.1"),
+            *("--bridge", self._bridge, "--iptables=false", "--ip-masq=false"),
             *("--containerd", str(self.folder / "containerd.sock")),
         )
         eventually(lambda: subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0, 30)
@@ -52,6 +56,7 @@ class Daemon:
             self._process.wait(30)
         self._containerd.terminate()
         self._containerd.wait(30)
+        subprocess.run(["ip", "link", "del", self._bridge], check=True)
         subprocess.run(["umount", "-l", *self._mounts()], capture_output=True, check=False)
 
     def _started(self, *command: str) -> subprocess.Popen[bytes]:
@@ -65,7 +70,7 @@ class Daemon:
 
 @pytest.fixture
 def daemon(docker: DockerEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
-    if os.geteuid() or shutil.which("dockerd") is None:
+    if os.geteuid() or not all(map(shutil.which, ("dockerd", "containerd", "ip"))):
         pytest.skip("only root can start an engine, and only where there is one")
     # The path of its socket must be short.
     folder = Path(subprocess.run(["mktemp", "-d", "/tmp/dk-XXXXXX"], capture_output=True, text=True, check=True).stdout.strip())

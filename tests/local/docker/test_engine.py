@@ -91,7 +91,7 @@ def shop(home: Home, image: str) -> Iterator[Shop]:
 
 
 def test_a_rolling_release_loses_no_request_and_leaves_nothing(shop: Shop, docker: DockerEngine) -> None:
-    assert shop.deploy("one", count=2).url == f"http://localhost:{shop.port()}/"
+    assert shop.deploy("one", count=2).url == f"http://localhost:{shop.port()}"
     assert get(shop.port()) == (200, "one\n")
     with Load(shop.port()) as load:
         assert shop.deploy("two", count=2).status == "Succeeded"

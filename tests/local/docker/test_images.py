@@ -24,7 +24,8 @@ def test_an_image_has_the_names_of_what_built_it(tasks: Tasks, docker: DockerEng
     digest = tasks.build(revision=COMMIT, execution="main-14")
     assert re.fullmatch("sha256:[0-9a-f]{64}", digest)
     prefix = f"{tasks.runtime.names.prefix}/shop/api"
-    assert sorted(docker.inspect(digest)["RepoTags"]) == [f"{prefix}:a1b2c3d4e5f6", f"{prefix}:main-14"]
+    own = [name for name in docker.inspect(digest)["RepoTags"] if name.startswith(f"{prefix}:")]
+    assert sorted(own) == [f"{prefix}:a1b2c3d4e5f6", f"{prefix}:main-14"]
     assert any("COPY server.sh /server.sh" in line for line in tasks.printed)
     assert not any("DEPRECATED" in line or "buildx" in line for line in tasks.printed)
     # Another commit with the same content is the same image.
