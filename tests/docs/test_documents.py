@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.docker import busybox
 from tests.docs.blocks import DOCUMENTS, ROOT, blocks
 from tests.docs.scratch import Scratch
 
@@ -24,6 +25,7 @@ http.server.HTTPServer(("", int(os.environ["PORT"])), http.server.SimpleHTTPRequ
 """
 DOCKERFILE = f'FROM python:3.13-slim\nWORKDIR /app\nCOPY server.py ./\nEXPOSE 8080\nCMD ["{sys.executable}", "server.py"]\n'
 
+CONTAINERS = "docs/containers.md"
 SETUP = {
     "docs/reference.md": (
         "copilot app init shop",
@@ -38,6 +40,10 @@ SETUP = {
         "git add copilot && git commit --quiet --message 'Set up' && git push --quiet",
         "copilot pipeline update",
         "copilot pipeline status --watch",
+        'mkdir report && echo \'CMD ["echo", "sales of test"]\' | cat web/Dockerfile - >report/Dockerfile && cp web/*.py report/',
+        "copilot job init --name report --schedule @daily --dockerfile report/Dockerfile",
+        "copilot job deploy --name report --env test",
+        "copilot job run --name report --env test",
     ),
 }
 """What a document that explains no set-up begins with: the shop's first release waits for approval."""
@@ -55,13 +61,30 @@ def one_service(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def scratch(request: pytest.FixtureRequest, tmp_path: Path, one_service: Path) -> Iterator[Scratch]:
-    """A repository for the document, with the demo's application in it, or the README's."""
+    """A repository for the document, with the demo's application in it, or the README's.
+
+    Only the document about containers has a container engine, and no more than a README to begin with.
+    """
+    engine = request.getfixturevalue("docker") if request.param == CONTAINERS else None
+    if engine is not None:
+        busybox()
     with as_file(files("copilot.cli") / "demo_app" / "shop") as shop:
-        made = Scratch(tmp_path / "ana", one_service if request.param == "README.md" else shop)
+        application = {"README.md": one_service, CONTAINERS: bare(tmp_path)}.get(request.param, shop)
+        made = Scratch(tmp_path / "ana", application)
     try:
         yield made
     finally:
         made.close()
+        if engine is not None:
+            engine.clean([made.home])
+
+
+def bare(folder: Path) -> Path:
+    """An application of which nothing is there yet."""
+    made = folder / "bare"
+    made.mkdir()
+    (made / "README").write_text("A shop.\n")
+    return made
 
 
 @pytest.mark.timeout(240)
