@@ -38,7 +38,8 @@ Timestamp = Annotated[float, BeforeValidator(_to_seconds), PlainSerializer(_to_t
 class Value(BaseModel):
     """Base of every value an engine answers with."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+    # Most commands use few of the values: each is made ready when it is first used.
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, defer_build=True)
 
 
 class Application(Value):
