@@ -151,7 +151,14 @@ def test_json_has_camel_case_keys_at_every_depth(capsys: pytest.CaptureFixture[s
     printed = json.loads(capsys.readouterr().out)
     assert printed == {
         "environments": [
-            {"app": "shop", "name": "test", "runtime": "host", "port": 8081, "url": "http://localhost:8081", "createdAt": "1970-01-01T00:00:01.500000Z"}
+            {
+                "app": "shop",
+                "name": "test",
+                "runtime": "host",
+                "port": 8081,
+                "url": "http://localhost:8081",
+                "createdAt": "1970-01-01T00:00:01.500000Z",
+            }
         ],
         "other": ["é"],
     }

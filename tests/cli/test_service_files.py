@@ -20,13 +20,19 @@ from copilot.cli._service_files import (
     manifest_text,
 )
 from copilot.errors import NotFoundError, UsageError
-from copilot.manifest.workload import LoadBalancedWebService, load_workload
+from copilot.manifest.workload import LoadBalancedWebService, Service, load_workload
 
 
 def write(path: Path, text: str = "FROM scratch\n") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path
+
+
+def load_service(path: Path) -> Service:
+    model = load_workload(path).model
+    assert isinstance(model, Service)
+    return model
 
 
 def test_dockerfiles_are_found_nearest_first(tmp_path: Path) -> None:
@@ -96,7 +102,7 @@ def test_the_manifest_loads_back(name: str, type_: str, dockerfile: str, port: i
     path = "/" if type_ == LOAD_BALANCED else None
     with tempfile.TemporaryDirectory() as folder:
         file = write(Path(folder) / "manifest.yml", manifest_text(ServiceAnswers(name, type_, dockerfile, port, path)))
-        model = load_workload(file).model
+        model = load_service(file)
     assert (model.name, model.type, model.image.port, model.count) == (name, type_, port, 1)
     assert model.image.build is not None
     assert model.image.build.dockerfile == dockerfile
@@ -105,7 +111,7 @@ def test_the_manifest_loads_back(name: str, type_: str, dockerfile: str, port: i
 
 def test_a_backend_without_a_port_loads_back(tmp_path: Path) -> None:
     file = write(tmp_path / "manifest.yml", manifest_text(ServiceAnswers("jobs", BACKEND, "Dockerfile", None, None)))
-    assert load_workload(file).model.image.port is None
+    assert load_service(file).image.port is None
 
 
 @pytest.mark.parametrize("type_", [LOAD_BALANCED, BACKEND])
@@ -120,7 +126,7 @@ def test_what_is_commented_out_can_be_used(tmp_path: Path, type_: str) -> None:
     for line in text.splitlines():
         indent, hash_, rest = line.partition("# ")
         lines.append(indent + rest if hash_ and not indent.strip() and rest.startswith(keys) else line)
-    model = load_workload(write(tmp_path / "manifest.yml", "\n".join(lines))).model
+    model = load_service(write(tmp_path / "manifest.yml", "\n".join(lines)))
     assert model.variables == {"LOG_LEVEL": "info"}
     assert model.resolved("prod").count == 2
     assert not isinstance(model, LoadBalancedWebService) or model.http.healthcheck.path == "/healthz"
