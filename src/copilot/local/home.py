@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
@@ -126,8 +127,17 @@ class Home:
     def socket(self, name: str) -> Path:
         """Path for a Unix socket, short enough for the operating system."""
         path = self.root / f"{name}.sock"
-        if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+        if _fits(path):
             return path
-        folder = Path(tempfile.gettempdir()) / f"copilot-{os.getuid()}-{sha256(os.fsencode(self.root)).hexdigest()[:12]}"
+        own = f"copilot-{os.getuid()}-{sha256(os.fsencode(self.root)).hexdigest()[:12]}"
+        temporary = Path(tempfile.gettempdir(), own)
+        folder = temporary if _fits(temporary / path.name) else Path("/tmp", own)  # noqa: S108 - its owner is checked
         folder.mkdir(mode=0o700, exist_ok=True)
-        return folder / f"{name}.sock"
+        found = folder.lstat()
+        if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
+            raise EngineUnavailableError(f"`{folder}` belongs to somebody else", hint="Set COPILOT_HOME to a shorter path")
+        return folder / path.name
+
+
+def _fits(socket: Path) -> bool:
+    return len(os.fsencode(socket)) <= _LONGEST_SOCKET_PATH
