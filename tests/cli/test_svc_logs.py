@@ -41,7 +41,7 @@ def task(identity: str, started_at: float = 50.0, ended_at: float | None = None)
 
 
 def test_lines_carry_the_short_id_of_their_task(cli: Cli, url: str) -> None:
-    services.get(f"{url}hello")
+    services.get(f"{url}/hello")
     (there,) = status(cli)["tasks"]
     printed = cli.ok("svc", "logs", "-n", "api", "-e", "test", "--log-group", "x").stdout.splitlines()
     assert printed[0] == f"{short_id(there['id'])}  one begins"
@@ -52,12 +52,12 @@ def test_lines_carry_the_short_id_of_their_task(cli: Cli, url: str) -> None:
 
 def test_the_last_lines_of_each_task(cli: Cli, url: str) -> None:
     for number in range(5):
-        services.get(f"{url}{number}")
+        services.get(f"{url}/{number}")
     newest = [line["message"] for line in lines(cli, "--limit", "50") if "/health" not in line["message"]]
     assert newest == ["one begins", *(f"one was asked for /{number}" for number in range(5))]
     assert len(lines(cli, "--limit", "2")) == 2
     for _ in range(100):
-        services.get(f"{url}more")
+        services.get(f"{url}/more")
     result = cli.ok("svc", "logs")
     assert len(result.stdout.splitlines()) == 100
     assert "the last 100 lines" in result.stderr
@@ -93,7 +93,7 @@ def test_following_goes_on_over_restarts_and_releases(cli: Cli, url: str, termin
     services.deploy(cli, "two")
     screen.wait_for("two begins")
     screen.wait_for("ended: stopped")
-    services.get(f"{url}late")
+    services.get(f"{url}/late")
     screen.wait_for("two was asked for /late")
     screen.interrupt()
     assert screen.finish() == 130
