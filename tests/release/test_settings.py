@@ -36,6 +36,7 @@ def test_settings_inside_of_others_are_listed_one_by_one() -> None:
     assert changes["command"] == ("serve --fast", "—")
     assert changes["volumes.data.path"] == ("—", "/data")
     assert changes["sidecars.proxy.port"] == ("—", "80")
+    assert not {"volumes", "sidecars", "volumes.data.name", "sidecars.proxy.name"} & changes.keys()
 
 
 @given(st.integers(0, 9), st.integers(0, 9), st.dictionaries(st.sampled_from("AB"), st.text(max_size=2)))

@@ -30,10 +30,12 @@ def _settings(description: ReleaseDescription) -> Iterator[tuple[str, str]]:
 
 def _flat(name: str, value: object) -> Iterator[tuple[str, str]]:
     """A setting by its name, or what is in it by their names."""
-    if value is None:
+    if value is None or value in ((), {}):
         return
     if is_dataclass(value):
         for field in fields(value):
+            if name.startswith(("volumes.", "sidecars.")) and field.name == "name":
+                continue  # it stands in the setting's name
             yield from _flat(f"{name}.{field.name}", getattr(value, field.name))
     elif isinstance(value, Mapping):
         for key, each in value.items():
