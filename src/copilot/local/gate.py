@@ -13,7 +13,7 @@ from copilot.local.runtime import Print, Runtime
 from copilot.local.store.releases import TaskRecord
 from copilot.release.description import ReleaseDescription
 
-LOOK = 0.1
+LOOK = 0.05
 """Seconds between two looks at something that a deployment waits for."""
 
 _AT_ONCE = 3.0
