@@ -94,7 +94,7 @@ class Bench:
                 detail = self.engine.execution("bench", "bench", number)
                 if detail.summary.ended_at is not None:
                     return detail
-            time.sleep(0.05)
+            time.sleep(0.25)
         raise TimeoutError(f"execution {number}")
 
 
