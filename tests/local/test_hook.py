@@ -208,15 +208,15 @@ def test_an_existing_hook_that_reads_nothing_or_may_not_run(place: tuple[Path, P
 
 def test_a_hook_that_is_a_link(tmp_path: Path, place: tuple[Path, Path], home: Home, server: Server) -> None:
     bare, work = place
-    shared = bare / "shared" / "hook.sh"
+    shared = bare / "common" / "hook.sh"
     script(shared, "echo shared")
     theirs = bare / "hooks" / "post-receive"
-    theirs.symlink_to("../shared/hook.sh")
+    theirs.symlink_to("../common/hook.sh")
     hook.install(bare, home)
     assert shared.read_text() == "#!/bin/sh\necho shared\n"
     assert "remote: shared" in change(work)[1]
     hook.remove(bare, home)
-    assert theirs.readlink() == Path("../shared/hook.sh")
+    assert theirs.readlink() == Path("../common/hook.sh")
     assert len(server.told) == 1
 
 
