@@ -6,9 +6,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.docker import ENGINE, NO_ENGINE, REAL_ENGINE
 from tests.docker import docker as docker  # noqa: PLC0414 - a fixture of every test
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("no deadline", parent=settings.default, deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(autouse=True, scope="session")

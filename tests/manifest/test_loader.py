@@ -244,7 +244,7 @@ def _keyed(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 class TestProperties:
     @given(st.one_of(st.text(max_size=80), _yaml_like, _lines))
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @example("\ud800")
     @example("a: &a\n  <<: *a\n")
     @example("<<: [*a]\n")
@@ -262,7 +262,7 @@ class TestProperties:
             assert_presentable(error.diagnostics, text)
 
     @given(st.recursive(strategies.scalars | st.none(), lambda inner: st.lists(inner, max_size=3) | _keyed(inner), max_leaves=12))
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     def test_whatever_the_values_messages_are_for_people(self, data: Any) -> None:
         text = strategies.to_yaml(data)
         for model in (PipelineManifest, Buildspec):
@@ -272,7 +272,7 @@ class TestProperties:
                 assert_presentable(error.diagnostics, text)
 
     @given(strategies.pipelines)
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     def test_valid_manifests_are_read_as_they_were_meant(self, data: dict[str, Any]) -> None:
         model = parse(strategies.to_yaml(data), PipelineManifest, "x.yml").model
         assert model.name == data["name"]
@@ -281,7 +281,7 @@ class TestProperties:
         assert model == PipelineManifest.model_validate(data)
 
     @given(strategies.pipelines, st.data(), st.text(st.sampled_from("abé日"), max_size=5))
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=100)
     def test_an_unknown_key_is_reported_exactly_where_it_is(self, data: dict[str, Any], draw: st.DataObject, end: str) -> None:
         key = "zq" + end
         target = draw.draw(st.sampled_from(list(closed_mappings(data))))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot.manifest.schedule import Cron, Every, ScheduleError, parse_schedule
@@ -105,7 +105,6 @@ _pieces = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.text() | st.lists(_pieces, max_size=20).map("".join))
 def test_whatever_is_written_is_read_or_refused(text: str) -> None:
     with suppress(ScheduleError):

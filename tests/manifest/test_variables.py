@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot.errors import ManifestError
@@ -26,7 +26,6 @@ _names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True)
 _values = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\n\r"))
 
 
-@settings(deadline=None)
 @given(st.dictionaries(_names, _values, max_size=5))
 def test_values_are_kept_as_they_are(tmp_path_factory: pytest.TempPathFactory, variables: dict[str, str]) -> None:
     path = tmp_path_factory.getbasetemp() / "a.env"

@@ -4,7 +4,7 @@ import calendar
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot.release.schedule import ScheduleError, next_run
@@ -65,7 +65,6 @@ def test_a_bad_expression() -> None:
         next_run("61 * * * *", at("2026-01-01"), at("2026-01-01"))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**6 - 1), _moments, _moments)
 def test_every_keeps_its_beat(seconds: int, after: datetime, first: datetime) -> None:
     found = next_run(f"@every {seconds}s", after, first)
@@ -113,7 +112,6 @@ def _brute_force(  # minute by minute within the day, day by day within eight ye
 _MONTH_LENGTHS = [max(calendar.monthrange(year, month)[1] for year in (2024, 2025)) for month in range(1, 13)]
 
 
-@settings(deadline=None)
 @given(_field(0, 59), _field(0, 23), _field(1, 31), _field(1, 12), _field(0, 6), _moments)
 def test_cron_agrees_with_trying_every_minute(
     minute: tuple[str, frozenset[int]],
@@ -134,7 +132,6 @@ def test_cron_agrees_with_trying_every_minute(
         assert next_run(expression, after, after) == expected
 
 
-@settings(deadline=None)
 @given(_field(0, 59), _field(0, 23), st.sets(st.integers(1, 7), min_size=1), _moments)
 def test_eventbridge_counts_sunday_as_one(
     minute: tuple[str, frozenset[int]], hour: tuple[str, frozenset[int]], weekdays: set[int], after: datetime

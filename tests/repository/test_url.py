@@ -240,7 +240,7 @@ def test_any_text_is_either_refused_or_safe(text: str) -> None:
     assert normalise_url(normal) == normal
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(st.sampled_from("ab/.-@{}~^:?*[]\\ \x01é+=,;'\"$`|&!"), min_size=1, max_size=8))
 def test_branches_follow_git(name: str) -> None:
     """Whatever we accept git accepts, and we refuse nothing else but HEAD and full references."""
