@@ -1,0 +1,244 @@
+"""All access to AWS: one identity in one region, with a typed client for each service.
+
+Profiles, regions, ``AWS_ENDPOINT_URL`` and everything else boto3 reads from the environment and ~/.aws count. Clients are made
+when they are first asked for: making one takes up to a tenth of a second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import boto3
+from botocore.config import Config
+from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+from botocore.exceptions import NoRegionError
+from botocore.session import get_session
+
+from copilot.aws.errors import explained
+
+if TYPE_CHECKING:
+    from mypy_boto3_acm import ACMClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_codebuild import CodeBuildClient
+    from mypy_boto3_codeconnections import CodeConnectionsClient
+    from mypy_boto3_codepipeline import CodePipelineClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ecr import ECRClient
+    from mypy_boto3_ecs import ECSClient
+    from mypy_boto3_elbv2 import ElasticLoadBalancingv2Client
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
+
+ServiceName = Literal[
+    "acm",
+    "cloudformation",
+    "codebuild",
+    "codeconnections",
+    "codepipeline",
+    "ec2",
+    "ecr",
+    "ecs",
+    "elbv2",
+    "iam",
+    "logs",
+    "resourcegroupstaggingapi",
+    "route53",
+    "s3",
+    "secretsmanager",
+    "ssm",
+    "stepfunctions",
+    "sts",
+]
+
+# Deployments ask for many things at once: boto3 itself slows down and tries again when AWS says that is too much.
+_CONFIG = Config(retries={"mode": "adaptive", "max_attempts": 8}, connect_timeout=10, read_timeout=60, max_pool_connections=20)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who AWS takes us for. ``partition`` is ``aws``, ``aws-cn`` or ``aws-us-gov``."""
+
+    account: str
+    arn: str
+    partition: str
+
+
+class Aws:
+    """AWS as one identity in one region. Safe to use from several threads."""
+
+    def __init__(self, session: boto3.Session, region: str) -> None:
+        self._session = session
+        self._lock = RLock()
+        self._clients: dict[str, Any] = {}
+        self.region = region
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Asked from AWS once. Raises EngineUnavailableError if the credentials are missing, wrong or expired."""
+        with explained():
+            answer = self.sts.get_caller_identity()
+        arn = answer["Arn"]
+        return Identity(answer["Account"], arn, arn.split(":")[1])
+
+    @property
+    def account(self) -> str:
+        """The account's number."""
+        return self.identity.account
+
+    def in_region(self, region: str) -> Aws:
+        """The same identity in another region."""
+        return self if region == self.region else Aws(self._session, region)
+
+    def assumed(self, role_arn: str, region: str | None = None) -> Aws:
+        """The identity of a role, which lasts as long as ours: its credentials are renewed before they end.
+
+        The role is taken when AWS is first asked for something; that raises ClientError if we may not have it.
+        """
+        session = get_session()
+        fetcher = AssumeRoleCredentialFetcher(
+            client_creator=self._session._session.create_client,  # noqa: SLF001 - botocore's own session: it makes the sts client
+            source_credentials=cast("Any", self._session.get_credentials()),
+            role_arn=role_arn,
+            extra_args={"RoleSessionName": "copilot"},
+        )
+        refreshable = DeferredRefreshableCredentials(method="assume-role", refresh_using=fetcher.fetch_credentials)
+        # botocore has no public way to give a session credentials that renew themselves.
+        session._credentials = refreshable  # type: ignore[attr-defined]  # noqa: SLF001
+        session.set_config_variable("region", region or self.region)
+        return Aws(boto3.Session(botocore_session=session), region or self.region)
+
+    def client(self, service: ServiceName) -> Any:
+        """The client of a service; the typed properties are made of it."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._session.client(service, region_name=self.region, config=_CONFIG)
+            return self._clients[service]
+
+    @property
+    def acm(self) -> ACMClient:
+        """Certificates."""
+        return cast("ACMClient", self.client("acm"))
+
+    @property
+    def cloudformation(self) -> CloudFormationClient:
+        """Stacks and StackSets."""
+        return cast("CloudFormationClient", self.client("cloudformation"))
+
+    @property
+    def codebuild(self) -> CodeBuildClient:
+        """Builds."""
+        return cast("CodeBuildClient", self.client("codebuild"))
+
+    @property
+    def codeconnections(self) -> CodeConnectionsClient:
+        """Connections to providers of git repositories."""
+        return cast("CodeConnectionsClient", self.client("codeconnections"))
+
+    @property
+    def codepipeline(self) -> CodePipelineClient:
+        """Pipelines."""
+        return cast("CodePipelineClient", self.client("codepipeline"))
+
+    @property
+    def ec2(self) -> EC2Client:
+        """Networks."""
+        return cast("EC2Client", self.client("ec2"))
+
+    @property
+    def ecr(self) -> ECRClient:
+        """Images."""
+        return cast("ECRClient", self.client("ecr"))
+
+    @property
+    def ecs(self) -> ECSClient:
+        """Tasks."""
+        return cast("ECSClient", self.client("ecs"))
+
+    @property
+    def elbv2(self) -> ElasticLoadBalancingv2Client:
+        """Load balancers."""
+        return cast("ElasticLoadBalancingv2Client", self.client("elbv2"))
+
+    @property
+    def iam(self) -> IAMClient:
+        """Roles."""
+        return cast("IAMClient", self.client("iam"))
+
+    @property
+    def logs(self) -> CloudWatchLogsClient:
+        """Logs."""
+        return cast("CloudWatchLogsClient", self.client("logs"))
+
+    @property
+    def tagging(self) -> ResourceGroupsTaggingAPIClient:
+        """Resources by their tags."""
+        return cast("ResourceGroupsTaggingAPIClient", self.client("resourcegroupstaggingapi"))
+
+    @property
+    def route53(self) -> Route53Client:
+        """Domains."""
+        return cast("Route53Client", self.client("route53"))
+
+    @property
+    def s3(self) -> S3Client:
+        """Files."""
+        return cast("S3Client", self.client("s3"))
+
+    @property
+    def secretsmanager(self) -> SecretsManagerClient:
+        """Secrets such as access tokens."""
+        return cast("SecretsManagerClient", self.client("secretsmanager"))
+
+    @property
+    def ssm(self) -> SSMClient:
+        """Parameters: what applications are made of, and secrets."""
+        return cast("SSMClient", self.client("ssm"))
+
+    @property
+    def stepfunctions(self) -> SFNClient:
+        """State machines, which run jobs."""
+        return cast("SFNClient", self.client("stepfunctions"))
+
+    @property
+    def sts(self) -> STSClient:
+        """Identities."""
+        return cast("STSClient", self.client("sts"))
+
+
+def connect(
+    profile: str | None = None,
+    region: str | None = None,
+    *,
+    access_key_id: str | None = None,
+    secret_access_key: str | None = None,
+    session_token: str | None = None,
+) -> Aws:
+    """AWS as the caller: with the profile, the keys, or what boto3 finds in the environment and ~/.aws.
+
+    Nothing is asked of AWS yet.
+
+    Raises:
+        UsageError: There is no such profile, or no region is known.
+    """
+    with explained():
+        session = boto3.Session(
+            profile_name=profile,
+            region_name=region,
+            aws_access_key_id=access_key_id,
+            aws_secret_access_key=secret_access_key,
+            aws_session_token=session_token,
+        )
+        found = session.region_name
+        if found is None:
+            raise NoRegionError
+        return Aws(session, found)
