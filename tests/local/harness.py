@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from copilot.image import ImageRequest
 from copilot.local import ports
 from copilot.local.deployer import Deployer
 from copilot.local.frontdoor.caddy import Caddy
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder
 from copilot.local.host.runtime import HostRuntime
-from copilot.local.runtime import ImageRequest
 from copilot.local.store import Store
 from copilot.local.store.releases import ReleaseRecord, TaskRecord
 from copilot.local.supervisor import Supervisor

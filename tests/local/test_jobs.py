@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot.errors import ConflictError, DeploymentError, EngineUnavailableError, NotFoundError
+from copilot.image import ImageRequest
 from copilot.local import jobs
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder
 from copilot.local.jobs import Jobs, due_after, retry_delay
-from copilot.local.runtime import ImageRequest, TaskSpec
+from copilot.local.runtime import TaskSpec
 from copilot.local.store.jobs import JobKey, RunRecord
 from copilot.local.store.releases import ReleaseRecord
 from copilot.release.description import ReleaseDescription, Schedule

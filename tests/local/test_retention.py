@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from copilot.engine import PipelineDefinition
+from copilot.image import ImageRequest
 from copilot.local.action import ActionResult
 from copilot.local.artifacts import ArtifactStore
 from copilot.local.docker.images import DockerImageBuilder
@@ -18,7 +19,6 @@ from copilot.local.docker.superseded import remove_superseded
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder, ImageStore
 from copilot.local.retention import YOUNGEST, YOUNGEST_TEMPORARY, Retention
-from copilot.local.runtime import ImageRequest
 from copilot.local.store import Store
 from copilot.local.store.executions import ExecutionRecord
 from copilot.local.store.releases import ReleaseRecord

@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from copilot.docker.client import Docker
 from copilot.errors import UnsupportedError
-from copilot.local.docker.client import Docker
 
 _FOUND = re.compile(r"(?:=> |^\s*)(/\S+) \(0x[0-9a-f]+\)", re.MULTILINE)
 # What a small server does not need of the standard library: four fifths of it.

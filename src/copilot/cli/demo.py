@@ -218,7 +218,7 @@ def _make_repository(stage: _Stage) -> None:
 def _build_on_own_image(stage: _Stage) -> None:
     """Let the Dockerfiles begin with an image that is made here, so that nothing has to be pulled."""
     from copilot.cli._demo_image import build_base, image_name
-    from copilot.local.docker.client import Docker
+    from copilot.docker.client import Docker
 
     with progress("Making an image of this machine's Python") if sys.stderr.isatty() else nullcontext():
         stage.made_image = build_base(Docker())
@@ -305,7 +305,7 @@ def _stop_all(stage: _Stage) -> None:
 
 def _remove_images(stage: _Stage) -> None:
     from copilot.cli._demo_image import remove_base
-    from copilot.local.docker.client import Docker
+    from copilot.docker.client import Docker
     from copilot.local.docker.superseded import remove_superseded
 
     if stage.home.root.exists():

@@ -8,17 +8,18 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Lock
 
 from pydantic import TypeAdapter
 
 from copilot.errors import CopilotError, Diagnostic, ManifestError, UnsupportedError
+from copilot.image import ImageRequest
 from copilot.local.docker.images import DockerImageBuilder
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder
 from copilot.local.host.limits import refuse_unsupported
-from copilot.local.runtime import ImageBuilder, ImageRequest, Print
+from copilot.local.runtime import ImageBuilder
 from copilot.manifest.workload import Workload, env_file_variables
+from copilot.progress import Print, in_turn, prefixed
 from copilot.release.describe import describe
 from copilot.release.description import ReleaseDescription
 from copilot.release.plan import release_path
@@ -97,7 +98,7 @@ def build_workloads(
         target: _wanted(workspace, target[0], runtimes[target[1]], manifest, revision, execution)
         for target, (manifest, _) in settled.items()
     }
-    images = _all_images(builders, [image for images in wanted.values() for image in images], workspace.root, _in_turn(out))
+    images = _all_images(builders, [image for images in wanted.values() for image in images], workspace.root, in_turn(out))
     descriptions = []
     for target, description in described.items():
         main, *beside = (images[image] for image in wanted[target])
@@ -189,28 +190,13 @@ def _image(builder: ImageBuilder, wanted: _Wanted, root: Path, out: Print) -> st
     begin = time.monotonic()
     try:
         if isinstance(source, str):
-            digest = builder.locate(name, source, wanted.platform, _prefixed(out, name))
+            digest = builder.locate(name, source, wanted.platform, prefixed(out, name))
             out(f"{name}: {source} is {digest}")
             return digest
         dockerfile = source.dockerfile
         out(f"{name}: building from {dockerfile.relative_to(root) if dockerfile.is_relative_to(root) else dockerfile}")
-        digest = builder.build(source, _prefixed(out, name))
+        digest = builder.build(source, prefixed(out, name))
     except CopilotError as error:
         raise type(error)(f"image of `{name}`: {error.message}", hint=error.hint, details=error.details) from error
     out(f"{name}: {digest} in {time.monotonic() - begin:.1f} s")
     return digest
-
-
-def _prefixed(out: Print, workload: str) -> Print:
-    return lambda line: out(f"{workload}: {line}")
-
-
-def _in_turn(out: Print) -> Print:
-    """The same for several threads."""
-    lock = Lock()
-
-    def turn(line: str) -> None:
-        with lock:
-            out(line)
-
-    return turn

@@ -22,11 +22,12 @@ from copilot.local.frontdoor.config import EnvironmentRoutes, normal_path
 from copilot.local.frontdoor.table import routes
 from copilot.local.host.limits import refuse_unsupported
 from copilot.local.retirement import Retirement, Traffic, side_by_side, silent
-from copilot.local.runtime import Print, Runtime, TaskSpec
+from copilot.local.runtime import Runtime, TaskSpec
 from copilot.local.store import Store
 from copilot.local.store.releases import ReleaseRecord, TaskRecord
 from copilot.local.variables import sidecar_variables, task_variables
 from copilot.local.views import service_url
+from copilot.progress import Print
 from copilot.release.description import ReleaseDescription
 
 _PATIENCE = 10.0

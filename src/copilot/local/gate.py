@@ -9,8 +9,9 @@ from threading import Event
 
 from copilot.errors import DeploymentError
 from copilot.local import health
-from copilot.local.runtime import Print, Runtime
+from copilot.local.runtime import Runtime
 from copilot.local.store.releases import TaskRecord
+from copilot.progress import Print
 from copilot.release.description import ReleaseDescription
 
 LOOK = 0.05

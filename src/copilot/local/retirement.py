@@ -10,9 +10,10 @@ from threading import Event, Thread
 from typing import Protocol
 
 from copilot.errors import DeploymentError, EngineUnavailableError
-from copilot.local.runtime import Print, Runtime
+from copilot.local.runtime import Runtime
 from copilot.local.store import Store
 from copilot.local.store.releases import TaskRecord
+from copilot.progress import Print
 from copilot.release.description import ReleaseDescription
 
 LONGEST_DRAIN = 30.0

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from copilot.engine import Environment
 from copilot.errors import CopilotError
+from copilot.image import ImageRequest
+from copilot.progress import Print
 from copilot.release.description import ReleaseDescription
-
-Print = Callable[[str], None]
-"""Takes one line of progress, without its newline."""
 
 
 @dataclass(frozen=True)
@@ -143,29 +142,6 @@ class Runtime(Protocol):
     def close(self) -> None:
         """Let go of what this server holds of it. Tasks go on."""
         ...
-
-
-@dataclass(frozen=True)
-class ImageRequest:
-    """An image to build: ``image.build`` of a workload manifest, with paths resolved inside the checkout.
-
-    Attributes:
-        cache_from: Images whose layers may be used again.
-        platform: What it is for, such as ``linux/amd64``; None: this machine.
-        revision: The commit, as `ReleaseDescription.revision` has it.
-        execution: The pipeline and the number of the execution that builds it, ``main-14``; empty outside of one.
-    """
-
-    application: str
-    workload: str
-    dockerfile: Path
-    context: Path
-    target: str | None = None
-    args: Mapping[str, str] | None = None
-    cache_from: tuple[str, ...] = ()
-    platform: str | None = None
-    revision: str = ""
-    execution: str = ""
 
 
 class ImageBuilder(Protocol):

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from copilot.engine import Environment
+from copilot.image import ImageRequest
 from copilot.local import ports
 from copilot.local.docker.images import DockerImageBuilder
 from copilot.local.docker.runtime import DockerRuntime
 from copilot.local.home import Home
-from copilot.local.runtime import ImageRequest, TaskSpec
+from copilot.local.runtime import TaskSpec
 from copilot.release.description import ReleaseDescription
 from tests.docker import DOCKERFILE, DockerEngine, context
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from copilot.image import ImageRequest
 from copilot.local.docker.images import DockerImageBuilder
 from copilot.local.home import Home
-from copilot.local.runtime import ImageRequest
 from tests.docker import ENGINE, DockerEngine, context
 from tests.local.docker.test_engine import Shop
 from tests.local.harness import eventually, get

@@ -12,10 +12,10 @@ import pytest
 
 from copilot.engine import Deployment, Task
 from copilot.errors import EngineUnavailableError
+from copilot.image import ImageRequest
 from copilot.local.docker.images import DockerImageBuilder
 from copilot.local.docker.names import Names
 from copilot.local.home import Home
-from copilot.local.runtime import ImageRequest
 from copilot.local.service import LocalService
 from copilot.release.description import ContainerCheck, HealthCheck, ReleaseDescription, Routing, Volume
 from tests.docker import ENGINE, NO_ENGINE, DockerEngine, context

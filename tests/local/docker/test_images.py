@@ -6,15 +6,11 @@ import dataclasses
 import re
 from pathlib import Path
 
-import pytest
-
-from copilot.errors import BuildError, CopilotError
+from copilot.image import ImageRequest
 from copilot.local.builder import build_workloads
-from copilot.local.docker.images import DockerImageBuilder
 from copilot.local.home import Home
-from copilot.local.runtime import ImageRequest
 from copilot.workspace import Workspace
-from tests.docker import BASE, DOCKERFILE, NO_ENGINE, DockerEngine, busybox, context
+from tests.docker import BASE, DOCKERFILE, DockerEngine, busybox, context
 from tests.local.docker.conftest import Tasks
 
 COMMIT = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
@@ -47,50 +43,6 @@ def test_all_of_image_build(tasks: Tasks, docker: DockerEngine, tmp_path: Path) 
     tasks.start(tasks.builder.build(wanted, tasks.printed.append), command=("sh", "-c", "echo /all/*"), port=None)
     assert tasks.ended() == "exit 0"
     assert tasks.runtime.tail("t1") == ("/all/busybox",)
-
-
-@pytest.mark.parametrize(
-    ("dockerfile", "message"),
-    [
-        (
-            BASE + '# two\n# lines\nRUN ["sh", "-c", "echo said; exit 3"]\n',
-            '{0}:7: `RUN ["sh", "-c", "echo said; exit 3"]` failed: exit 3',
-        ),
-        (BASE + "COPY nope /\n", "{0}:5: `nope` is not in the build context"),
-        (BASE + "COPI x /\n", "{0}:5: unknown instruction: COPI"),
-        ("FROM nowhere.invalid/base:1\n", "{0}:1: the registry `nowhere.invalid` cannot be reached: "),
-        (BASE + "USER\n", "{0}:5: USER requires exactly one argument"),
-    ],
-)
-def test_why_a_build_failed(tasks: Tasks, dockerfile: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tasks.folder)
-    with pytest.raises(BuildError) as caught:
-        tasks.build(dockerfile)
-    assert caught.value.message.startswith(message.format("context/Dockerfile"))
-    if "RUN" in dockerfile:
-        assert "said" in caught.value.details
-
-
-def test_more_that_is_wrong(tasks: Tasks, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(BuildError, match="has no stage `nah`"):
-        tasks.build(target="nah")
-    with pytest.raises(BuildError, match=r"`.*none` cannot be read"):
-        tasks.builder.build(ImageRequest("shop", "api", tmp_path / "none", tmp_path), print)
-    monkeypatch.setenv("DOCKER_HOST", NO_ENGINE)
-    with pytest.raises(BuildError, match=f"no container engine answers at {NO_ENGINE}"):
-        tasks.build()
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(BuildError, match="the command `docker` is not on this machine"):
-        DockerImageBuilder(tasks.home).build(ImageRequest("shop", "api", tmp_path / "Dockerfile", tmp_path), print)
-
-
-def test_existing_images(tasks: Tasks, docker: DockerEngine) -> None:
-    digest = tasks.build(revision=COMMIT)
-    name = f"{tasks.runtime.names.prefix}/shop/api:a1b2c3d4e5f6"
-    assert tasks.builder.locate("web", name, None, tasks.printed.append) == digest
-    with pytest.raises(CopilotError, match=r"the registry `nowhere\.invalid` cannot be reached"):
-        tasks.builder.locate("web", "nowhere.invalid/web:1", None, tasks.printed.append)
-    assert tasks.printed[-2:][0].startswith("pulling") or "pulling nowhere.invalid/web:1" in tasks.printed
 
 
 def test_workloads_are_built_once_for_each_runtime(tmp_path: Path, home: Home, docker: DockerEngine) -> None:

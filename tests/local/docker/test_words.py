@@ -1,4 +1,4 @@
-"""What needs no container engine: command lines, names, logs, and what failures are made of."""
+"""What needs no container engine: command lines, names and logs."""
 
 from __future__ import annotations
 
@@ -6,140 +6,15 @@ import csv
 import re
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot.errors import EngineUnavailableError
 from copilot.local.docker import command, logs
-from copilot.local.docker.failures import failure, is_conflict
 from copilot.local.docker.logs import Cursor, Line
 from copilot.local.docker.names import Names, tags
-from copilot.local.docker.trouble import explain
 from copilot.local.home import Home
 from copilot.release.description import ContainerCheck
 from tests import strategies  # noqa: F401 - registers the profile of hypothesis
-
-
-@pytest.mark.parametrize(
-    ("output", "message"),
-    [
-        (
-            "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: Get ...",
-            "this user may not use the container engine: permission denied on its socket",
-        ),
-        (
-            "Cannot connect to the Docker daemon at unix:///x.sock. Is the docker daemon running?",
-            "no container engine answers at unix:///x.sock",
-        ),
-        (
-            "failed to connect to the docker API at unix:///x.sock; check if the path is correct",
-            "no container engine answers at unix:///x.sock",
-        ),
-        (
-            "docker: Error response from daemon: No such image: sha256:00.\n\nRun 'docker run --help' for more information",
-            "image `sha256:00.` is not on this machine",
-        ),
-        (
-            "Error response from daemon: driver failed on endpoint x: Bind for 127.0.0.1:8080 failed: port is already allocated.",
-            "port 8080 is taken by another program",
-        ),
-        (
-            "Error starting userland proxy: listen tcp4 127.0.0.1:29998: bind: address already in use",
-            "port 29998 is taken by another program",
-        ),
-        ("write /var/lib/docker/tmp/x: no space left on device", "the disk of the container engine is full"),
-        (
-            "pull access denied for acme/web, repository does not exist or may require 'docker login'",
-            "image `acme/web` does not exist, or may not be read",
-        ),
-        (
-            "Error response from daemon: manifest for nginx:nope not found: manifest unknown",
-            "image `nginx:nope` does not exist, or may not be read",
-        ),
-        (
-            "image with reference sha256:1 was found but does not match the specified platform: wanted linux/arm64",
-            "the image is not made for the platform",
-        ),
-        (
-            "Error response from daemon: all predefined address pools have been fully subnetted",
-            "the container engine has no addresses left",
-        ),
-        (
-            "docker: Error response from daemon: something new.\n\nRun 'docker run --help' for more information",
-            "the container engine refused: something new",
-        ),
-        ("", "the container engine refused: no reason given"),
-    ],
-)
-def test_failures_are_sentences(output: str, message: str) -> None:
-    error = failure(output)
-    assert error.message.startswith(message)
-    assert not error.message.endswith(".") or "00." in message
-
-
-def test_no_access_is_no_engine() -> None:
-    assert isinstance(
-        failure("permission denied while trying to connect to the docker API at unix:///var/run/docker.sock"),
-        EngineUnavailableError,
-    )
-    assert is_conflict('Conflict. The container name "/copilot-1-t1" is already in use by container "8c"')
-
-
-BUILDKIT = """\
-#5 [2/3] COPY busybox /bin/busybox
-#5 DONE 0.1s
-#6 [3/3] RUN make all
-#6 0.210 make: *** No rule to make target 'all'.  Stop.
-#6 ERROR: process "/bin/sh -c make all" did not complete successfully: exit code: 2
-------
- > [3/3] RUN make all:
-0.210 make: *** No rule to make target 'all'.  Stop.
-------
-Dockerfile:4
---------------------
-   2 |     COPY busybox /bin/busybox
-   3 |
-   4 | >>> RUN make all
-   5 |
---------------------
-ERROR: failed to solve: process "/bin/sh -c make all" did not complete successfully: exit code: 2
-"""
-
-
-@pytest.mark.parametrize(
-    ("output", "message"),
-    [
-        (BUILDKIT, "api/Dockerfile:4: `RUN make all` failed: exit 2"),
-        (
-            'Dockerfile:2\n   2 | >>> COPY nope /\nERROR: failed to calculate checksum of ref a::b: "/nope": not found',
-            "api/Dockerfile:2: `nope` is not in the build context",
-        ),
-        (
-            "ERROR: failed to solve: dockerfile parse error on line 3: unknown instruction: COPI (did you mean COPY?)",
-            "api/Dockerfile:3: unknown instruction: COPI (did you mean COPY?)",
-        ),
-        ('ERROR: failed to solve: target stage "nah" could not be found', "api/Dockerfile has no stage `nah`"),
-        (
-            "ERROR: failed to build: failed to solve: failed to read dockerfile: open Dockerfile: no such file or directory",
-            "`api/Dockerfile` cannot be read",
-        ),
-        (
-            "Step 1/2 : FROM scratch\nError processing tar file(exit status 1): write /x: no space left on device",
-            "api/Dockerfile: the disk is full",
-        ),
-        (
-            "ERROR: failed to solve: nginx:nope: pull access denied for nginx, repository does not exist",
-            "api/Dockerfile: image `nginx` does not exist, or may not be read",
-        ),
-        ("", "api/Dockerfile: no reason given"),
-    ],
-)
-def test_why_a_build_failed(tmp_path: Path, output: str, message: str) -> None:
-    error = explain(tmp_path / "Dockerfile", "api/Dockerfile", output.splitlines(), 1)
-    assert error.message == message
-    if output is BUILDKIT:
-        assert any("No rule to make target" in line for line in error.details)
 
 
 def test_names_tell_homes_and_things_apart(tmp_path: Path) -> None:

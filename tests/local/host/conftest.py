@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from copilot.image import ImageRequest
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder
 from copilot.local.host.runtime import HostRuntime
-from copilot.local.runtime import ImageRequest, TaskSpec
+from copilot.local.runtime import TaskSpec
 from copilot.release.description import ReleaseDescription
 
 

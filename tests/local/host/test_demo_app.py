@@ -14,9 +14,9 @@ from threading import Thread
 import pytest
 
 import copilot.cli
+from copilot.image import ImageRequest
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder
-from copilot.local.runtime import ImageRequest
 from tests.local.host.conftest import Tasks, free_port, until
 
 SHOP = Path(copilot.cli.__file__).parent / "demo_app/shop"

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from copilot.errors import BuildError, NotFoundError, UnsupportedError
+from copilot.image import ImageRequest
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder, ImageStore
 from copilot.local.host.rootfs import Rootfs, RootfsError, copy_tree, delete_tree
-from copilot.local.runtime import ImageRequest
 from tests.local.host.conftest import Builds
 
 
@@ -226,7 +226,7 @@ import sys
 from pathlib import Path
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder
-from copilot.local.runtime import ImageRequest
+from copilot.image import ImageRequest
 home, folder = Home(Path(sys.argv[1])), Path(sys.argv[2])
 print(HostImageBuilder(home).build(ImageRequest("shop", "web", folder / "Dockerfile", folder), lambda line: None))
 """

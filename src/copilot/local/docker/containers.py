@@ -20,10 +20,10 @@ from dataclasses import dataclass, replace
 from threading import Event, RLock, Thread
 from typing import Any
 
+from copilot.docker.client import Docker
+from copilot.docker.failures import failure
 from copilot.errors import CopilotError
 from copilot.local.docker import command, names
-from copilot.local.docker.client import Docker
-from copilot.local.docker.failures import failure
 
 _SHELL = "/bin/sh"
 # The shell ends `docker events` when its standard input is closed: by this process, or by its end, even if it was killed.

@@ -16,13 +16,13 @@ from ipaddress import ip_network
 from pathlib import Path
 from threading import Lock
 
+from copilot.docker.client import Answer, Docker
+from copilot.docker.failures import cpus_there, failure, is_conflict
 from copilot.engine import Environment
 from copilot.errors import CopilotError, DeploymentError, EngineUnavailableError, NotFoundError
 from copilot.local.docker import command, logs
-from copilot.local.docker.client import Answer, Docker
 from copilot.local.docker.command import Container
 from copilot.local.docker.containers import Containers, State, started, stopped
-from copilot.local.docker.failures import cpus_there, failure, is_conflict
 from copilot.local.docker.names import Names
 from copilot.local.docker.spec import main_container, sidecar_containers
 from copilot.local.home import Home

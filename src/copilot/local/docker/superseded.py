@@ -7,7 +7,7 @@ import re
 from collections.abc import Container, Sequence
 from datetime import datetime
 
-from copilot.local.docker.client import Docker
+from copilot.docker.client import Docker
 from copilot.local.docker.names import Names
 from copilot.local.home import Home
 

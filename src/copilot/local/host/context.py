@@ -11,6 +11,7 @@ from pathlib import Path
 from copilot.errors import BuildError
 from copilot.local.host.ignore import IgnoreRules, PatternError, compile_pattern, is_pattern
 from copilot.local.host.steps import Source
+from copilot.progress import shown
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,3 @@ class Context:
                 yield child
             elif (self.root / child).is_dir():
                 yield from self._matches(child, parts[1:])
-
-
-def shown(path: Path) -> str:
-    """A path as a person in this working directory would type it."""
-    try:
-        return os.path.relpath(path) if path.resolve().is_relative_to(Path.cwd()) else str(path)
-    except OSError:  # the working directory is gone
-        return str(path)

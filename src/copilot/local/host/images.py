@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from copilot.errors import BuildError, NotFoundError, UnsupportedError
+from copilot.image import ImageRequest
 from copilot.local.home import Home
-from copilot.local.host.context import Context, shown
+from copilot.local.host.context import Context
 from copilot.local.host.dockerfile import Dockerfile, load_dockerfile
 from copilot.local.host.rootfs import Rootfs, RootfsError, copy_tree, delete_tree, is_archive, tree_digest
 from copilot.local.host.steps import Copy, Folder, Source
-from copilot.local.runtime import ImageRequest, Print
+from copilot.progress import Print, shown
 
 _ALGORITHM = "sha256:"
 _DELETED = ".deleted-"

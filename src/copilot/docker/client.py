@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from copilot.docker import command
+from copilot.docker.failures import failure, no_answer, no_command
 from copilot.errors import EngineUnavailableError
-from copilot.local.docker import command
-from copilot.local.docker.failures import failure, no_answer, no_command
+from copilot.progress import Print
 
 _SECONDS = 60.0
 _QUICK_SECONDS = 5.0
@@ -83,7 +84,7 @@ class Docker:
             raise failure(answer.output)
         return answer.text.strip()
 
-    def stream(self, arguments: Sequence[str], out: Callable[[str], None], variables: Mapping[str, str] | None = None) -> int:
+    def stream(self, arguments: Sequence[str], out: Print, variables: Mapping[str, str] | None = None) -> int:
         """Run a command and hand over each line it prints, of both streams, as it comes; the answer is its exit code."""
         with subprocess.Popen(
             [self.program, *arguments],

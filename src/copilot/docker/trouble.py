@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from copilot.docker.failures import failure
 from copilot.errors import BuildError, EngineUnavailableError
-from copilot.local.docker.failures import failure
 
 _STEP = re.compile(r"Step (\d+)/\d+ : (.*)")
 _RUN_FAILED = re.compile(r"The command '(.*)' returned a non-zero code: (\d+)", re.DOTALL)
