@@ -1,0 +1,1 @@
+"""CloudFormation templates, made as objects and never as text. Pure: nothing here asks AWS."""

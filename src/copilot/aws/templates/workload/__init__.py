@@ -1,0 +1,1 @@
+"""The stack of a workload in an environment."""
