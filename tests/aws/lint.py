@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from cfnlint.config import ConfigMixIn, ManualArgs
-from cfnlint.decode.decode import decode_str
-from cfnlint.rules import Match
-from cfnlint.runner import Runner
+# cfn-lint is annotated but does not say so to type checkers.
+from cfnlint.config import ConfigMixIn, ManualArgs  # type: ignore[import-untyped]
+from cfnlint.decode.decode import decode_str  # type: ignore[import-untyped]
+from cfnlint.rules import Match  # type: ignore[import-untyped]
+from cfnlint.runner import Runner  # type: ignore[import-untyped]
 
 REGIONS = ["us-east-1", "eu-west-1"]
 
