@@ -17,7 +17,7 @@ from copilot.cli._running import services_of
 from copilot.errors import ConflictError
 
 if TYPE_CHECKING:
-    from copilot.engine import Engine
+    from copilot.engine import Application, Engine
 
 
 @command("app init")
@@ -86,9 +86,13 @@ def show(context: Context, as_json: bool) -> None:
         held = {"environments": environments, "services": services, "jobs": jobs, "pipelines": pipelines}
         print_json({**application.model_dump(mode="json", by_alias=True), **held})
         return
-    out(fields({"Application": bold(name), "Engine": application.engine, "Created": ago(application.created_at, time.time())}))
+    out(fields({"Application": bold(name), "Engine": application.engine, **_created(application)}))
     out("\nEnvironments")
-    out(table([(e.name, e.runtime, e.url) for e in environments], ("name", "runtime", "url")) if environments else dim("none"))
+    out(
+        table([(e.name, e.runtime, e.url or "") for e in environments], ("name", "runtime", "url"))
+        if environments
+        else dim("none")
+    )
     out("\nServices")
     out(table([(w.name, w.type) for w in services], ("name", "type")) if services else dim("none"))
     if jobs:
@@ -123,6 +127,10 @@ def delete(context: Context, keep_volumes: bool, yes: bool) -> None:
         marker.unlink(missing_ok=True)
         say(f"  removed {shown_path(marker)}; the manifests beside it stay")
     say_next("copilot app init")
+
+
+def _created(application: Application) -> dict[str, str]:
+    return {"Created": ago(application.created_at, time.time())} if application.created_at else {}
 
 
 def _create(name: str) -> bool:

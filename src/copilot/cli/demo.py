@@ -249,7 +249,7 @@ def _show_environments(stage: _Stage) -> None:
     engine = connect(stage.home, start=False)
     rows = []
     for environment in engine.environments(_APP):
-        with urllib.request.urlopen(environment.url, timeout=10) as response:  # noqa: S310 - our own loopback address
+        with urllib.request.urlopen(environment.url or "", timeout=10) as response:  # noqa: S310 - our own loopback address
             text = response.read().decode()
         version = re.search(r"version [\d.]+", text)
         if version is None:

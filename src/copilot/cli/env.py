@@ -64,7 +64,7 @@ def init(context: Context, name: str | None, runtime: str | None, port: int | No
     with progress(f"Creating environment {name}"):
         environment = context.engine.create_environment(app, name, runtime, port)
     say_done(f"Created environment {bold(name)} in application {bold(app)}")
-    say(fields({"  Runtime": environment.runtime, "  URL": environment.url}))
+    say(fields({"  Runtime": environment.runtime, "  URL": environment.url or ""}))
     say_next(f"copilot deploy --env {name}" if context.engine.workloads(app) else "copilot svc init")
 
 
@@ -77,7 +77,7 @@ def ls(context: Context, as_json: bool) -> None:
     if as_json:
         print_json({"environments": environments})
     elif environments:
-        out(table([(e.name, e.runtime, e.url) for e in environments], ("name", "runtime", "url")))
+        out(table([(e.name, e.runtime, e.url or "") for e in environments], ("name", "runtime", "url")))
     else:
         say(f"Application {context.app} has no environments yet.")
         say_next("copilot env init --name test")
@@ -103,8 +103,8 @@ def show(context: Context, name: str | None, as_json: bool) -> None:
                 "Environment": bold(name),
                 "Application": context.app,
                 "Runtime": environment.runtime,
-                "URL": environment.url,
-                "Created": ago(environment.created_at, time.time()),
+                "URL": environment.url or dim("none yet"),
+                **({"Created": ago(environment.created_at, time.time())} if environment.created_at else {}),
             }
         )
     )

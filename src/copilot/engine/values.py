@@ -43,19 +43,34 @@ class Value(BaseModel):
 
 
 class Application(Value):
-    """An application. ``engine`` is ``local`` or ``aws``."""
+    """An application. ``engine`` is ``local`` or ``aws``; ``created_at`` is None if the engine does not know."""
 
     name: str
     engine: str
-    created_at: Timestamp
+    created_at: Timestamp | None
 
 
 class Environment(Value):
-    """An environment and where its front door answers. ``runtime`` is ``host`` or ``docker``."""
+    """An environment and where it answers.
+
+    Attributes:
+        runtime: What runs its tasks: ``host``, ``docker`` or ``fargate``.
+        port: Of its front door on this machine; None on AWS.
+        url: None while nothing there answers requests.
+        created_at: None if the engine does not know.
+    """
 
     app: str
     name: str
     runtime: str
+    port: int | None
+    url: str | None
+    created_at: Timestamp | None
+
+
+class LocalEnvironment(Environment):
+    """An environment of the local engine: it always has its front door."""
+
     port: int
     url: str
     created_at: Timestamp

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event, Lock, Thread
 from typing import Protocol
 
-from copilot.engine import Environment
+from copilot.engine import LocalEnvironment
 from copilot.errors import ConflictError, DeploymentError, EngineUnavailableError, UnsupportedError
 from copilot.local import gate, health, ports
 from copilot.local.frontdoor.config import EnvironmentRoutes, normal_path
@@ -226,7 +226,7 @@ class Deployer:
             release=release.id,
         )
 
-    def _take_up_job(self, release: ReleaseRecord, environment: Environment, out: Print, cancelled: Event) -> None:
+    def _take_up_job(self, release: ReleaseRecord, environment: LocalEnvironment, out: Print, cancelled: Event) -> None:
         """Make a job's release the one that runs from its next due time on. What every run would fail for is refused now."""
         if release.status == "Current":
             return
@@ -242,7 +242,7 @@ class Deployer:
         self.jobs_changed.set()
         out(f"release {release.id} runs when `{release.description.workload}` is due")
 
-    def _roll_out(self, release: ReleaseRecord, environment: Environment, out: Print, cancelled: Event) -> None:
+    def _roll_out(self, release: ReleaseRecord, environment: LocalEnvironment, out: Print, cancelled: Event) -> None:
         description = release.description
         runtime = self.runtime_of(description)
         try:
@@ -305,7 +305,7 @@ class Deployer:
                 tasks.append(self._store.releases.add_task(name, release.id, port))
         return tasks
 
-    def _switch(self, release: ReleaseRecord, environment: Environment, tasks: Sequence[TaskRecord]) -> None:
+    def _switch(self, release: ReleaseRecord, environment: LocalEnvironment, tasks: Sequence[TaskRecord]) -> None:
         self._frontdoor.ensure()
         with self.switching, self._store.transaction():
             self._refuse_same_path(release.description)

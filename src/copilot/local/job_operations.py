@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from copilot.engine import Environment, Job, JobAttempt, JobRun, JobState, TaskLog
+from copilot.engine import Job, JobAttempt, JobRun, JobState, LocalEnvironment, TaskLog
 from copilot.errors import NotFoundError
 from copilot.local.deployer import Deployer
 from copilot.local.direct import DirectDeployments
@@ -76,7 +76,7 @@ class JobOperations(ServiceOperations):
             raise NotFoundError(f"there is no run {run_id}", hint="See `copilot job ls`")
         return record
 
-    def _state(self, name: str, environment: Environment) -> JobState:
+    def _state(self, name: str, environment: LocalEnvironment) -> JobState:
         key = JobKey(environment.app, environment.name, name)
         release = self._store.releases.current(key.app, key.environment, name)
         newest = self._store.jobs.history(key, limit=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from copilot.engine import Environment
+from copilot.engine import LocalEnvironment
 from copilot.errors import CopilotError
 from copilot.image import ImageRequest
 from copilot.progress import Print
@@ -59,12 +59,12 @@ class Runtime(Protocol):
 
     name: str
 
-    def prepare(self, environment: Environment) -> None:
+    def prepare(self, environment: LocalEnvironment) -> None:
         """Make what the tasks of an environment share, if it is not there. Raises DeploymentError."""
         ...
 
     def variables(
-        self, description: ReleaseDescription, port: int | None, environment: Environment, proxy: int
+        self, description: ReleaseDescription, port: int | None, environment: LocalEnvironment, proxy: int
     ) -> Mapping[str, str]:
         """The variables that depend on the runtime: where the task listens, and how it reaches the front door and its peers.
 
@@ -135,7 +135,7 @@ class Runtime(Protocol):
         """Every task of this home that the runtime knows, running or not."""
         ...
 
-    def remove_environment(self, environment: Environment, *, keep_volumes: bool) -> None:
+    def remove_environment(self, environment: LocalEnvironment, *, keep_volumes: bool) -> None:
         """Delete what the tasks of an environment shared. None of them runs any more."""
         ...
 

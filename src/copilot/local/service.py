@@ -9,6 +9,7 @@ from copilot.engine import (
     Environment,
     ExecutionDetail,
     ExecutionSummary,
+    LocalEnvironment,
     LogChunk,
     PipelineChange,
     PipelineDefinition,
@@ -164,7 +165,7 @@ class LocalService(JobOperations):
             raise EngineUnavailableError(error.message, hint=f"{error.hint}; {way_out}") from None
         return "docker"
 
-    def _open_front_door(self, environment: Environment) -> bool:
+    def _open_front_door(self, environment: LocalEnvironment) -> bool:
         """Have the front door answer for a new environment. False, and it is gone, if another program has its port."""
         try:
             if all(unserved.port != environment.port for unserved in self._deployer.publish()):
@@ -177,7 +178,7 @@ class LocalService(JobOperations):
 
     def environments(self, app: str) -> list[Environment]:
         """See `Engine`."""
-        return self._store.catalog.environments(app)
+        return [*self._store.catalog.environments(app)]
 
     def environment(self, app: str, name: str) -> Environment:
         """See `Engine`."""

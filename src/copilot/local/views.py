@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from copilot.engine import (
     ActionState,
     Deployment,
-    Environment,
     ExecutionDetail,
     ExecutionSummary,
+    LocalEnvironment,
     PipelineDetail,
     PipelineSummary,
     Release,
@@ -120,7 +120,7 @@ def pipeline_detail(record: PipelineRecord, disabled: Mapping[str, str]) -> Pipe
     )
 
 
-def service_url(environment: Environment, description: ReleaseDescription) -> str | None:
+def service_url(environment: LocalEnvironment, description: ReleaseDescription) -> str | None:
     """Where a service answers in an environment; None if no request is routed to it."""
     if description.routing is None:
         return None
@@ -129,7 +129,7 @@ def service_url(environment: Environment, description: ReleaseDescription) -> st
 
 
 def service_state(
-    environment: Environment, release: ReleaseRecord | None, tasks: Sequence[TaskRecord], runtime: Runtime | None
+    environment: LocalEnvironment, release: ReleaseRecord | None, tasks: Sequence[TaskRecord], runtime: Runtime | None
 ) -> ServiceState:
     """A service in one environment. ``runtime``: the environment's; None if this engine does not have it."""
     if release is None:

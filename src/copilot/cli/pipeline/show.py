@@ -157,6 +157,6 @@ def _resources(target: Target, pipeline: PipelineDetail) -> list[dict[str, str]]
     urls = {e.name: e.url for e in target.engine.environments(target.app)}
     for stage in pipeline.definition.plan.stages:
         if stage.environment is not None:
-            found.append(("Environment", urls.get(stage.environment, stage.environment), stage.name))
+            found.append(("Environment", urls.get(stage.environment) or stage.environment, stage.name))
         found += [("Service", f"{a.workload} in {a.environment}", a.name) for a in stage.actions if isinstance(a, DeployAction)]
     return [{"type": kind, "physicalID": name, "logicalID": used_by} for kind, name, used_by in found]

@@ -18,7 +18,7 @@ from threading import Lock
 
 from copilot.docker.client import Answer, Docker
 from copilot.docker.failures import cpus_there, failure, is_conflict
-from copilot.engine import Environment
+from copilot.engine import LocalEnvironment
 from copilot.errors import CopilotError, DeploymentError, EngineUnavailableError, NotFoundError
 from copilot.local.docker import command, logs
 from copilot.local.docker.command import Container
@@ -63,14 +63,14 @@ class DockerRuntime:
         """See `Runtime`."""
         return self._containers.unavailable
 
-    def prepare(self, environment: Environment) -> None:
+    def prepare(self, environment: LocalEnvironment) -> None:
         """Make the environment's network. Raises DeploymentError or EngineUnavailableError."""
         network = self.names.network(environment.app, environment.name)
         if network not in self._networks:
             self._make_network(network, self.names.labels(environment.app, environment.name))
 
     def variables(
-        self, description: ReleaseDescription, port: int | None, environment: Environment, proxy: int
+        self, description: ReleaseDescription, port: int | None, environment: LocalEnvironment, proxy: int
     ) -> dict[str, str]:
         """See `Runtime`. Names of services are the network's; the front door answers on this machine's side of it."""
         del port, proxy
@@ -185,7 +185,7 @@ class DockerRuntime:
         """See `Runtime`."""
         return self._containers.tasks()
 
-    def remove_environment(self, environment: Environment, *, keep_volumes: bool) -> None:
+    def remove_environment(self, environment: LocalEnvironment, *, keep_volumes: bool) -> None:
         """Delete the network, and the volumes unless they are to be kept. Raises EngineUnavailableError or DeploymentError."""
         labels = self.names.labels(environment.app, environment.name)
         left = self.docker.run(command.list_containers(labels)).split()

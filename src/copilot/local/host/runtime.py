@@ -21,7 +21,7 @@ from threading import get_ident
 
 import psutil
 
-from copilot.engine import Environment
+from copilot.engine import LocalEnvironment
 from copilot.errors import DeploymentError, NotFoundError
 from copilot.local import processes
 from copilot.local.home import Home
@@ -74,11 +74,11 @@ class HostRuntime:
         self.images = ImageStore(home)
         self._supervisors: set[int] = set()
 
-    def prepare(self, environment: Environment) -> None:
+    def prepare(self, environment: LocalEnvironment) -> None:
         """Tasks on this machine share nothing that has to be made."""
 
     def variables(
-        self, description: ReleaseDescription, port: int | None, environment: Environment, proxy: int
+        self, description: ReleaseDescription, port: int | None, environment: LocalEnvironment, proxy: int
     ) -> dict[str, str]:
         """See `Runtime`. The proxy makes the names of services work without DNS; a machine that has a proxy keeps it."""
         del description
@@ -201,7 +201,7 @@ class HostRuntime:
         """Every task that has a folder."""
         return [folder.name for folder in self.home.tasks.iterdir()]
 
-    def remove_environment(self, environment: Environment, *, keep_volumes: bool) -> None:
+    def remove_environment(self, environment: LocalEnvironment, *, keep_volumes: bool) -> None:
         """Tasks on this machine share nothing that has to be deleted."""
 
     def close(self) -> None:

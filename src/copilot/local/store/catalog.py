@@ -6,7 +6,7 @@ import sqlite3
 import time
 from dataclasses import dataclass
 
-from copilot.engine import Application, Environment, PipelineDefinition, Workload
+from copilot.engine import Application, LocalEnvironment, PipelineDefinition, Workload
 from copilot.errors import ConflictError, NotFoundError
 from copilot.local.store.database import Database
 
@@ -56,7 +56,7 @@ class Catalog:
         """Delete it with all that is written down of it."""
         self._db.execute("delete_application", name=name)
 
-    def add_environment(self, app: str, name: str, runtime: str, port: int) -> Environment:
+    def add_environment(self, app: str, name: str, runtime: str, port: int) -> LocalEnvironment:
         """Raises NotFoundError for the application, ConflictError for the name or the port."""
         self.application(app)
         for other in self.all_environments():
@@ -67,16 +67,16 @@ class Catalog:
         self._db.insert("insert_environment", app=app, name=name, runtime=runtime, port=port, created_at=time.time())
         return self.environment(app, name)
 
-    def environments(self, app: str) -> list[Environment]:
+    def environments(self, app: str) -> list[LocalEnvironment]:
         """In the order they were created. Raises NotFoundError for the application."""
         self.application(app)
         return [_environment(row) for row in self._db.all("environments", app=app)]
 
-    def all_environments(self) -> list[Environment]:
+    def all_environments(self) -> list[LocalEnvironment]:
         """Those of every application."""
         return [_environment(row) for row in self._db.all("all_environments")]
 
-    def environment(self, app: str, name: str) -> Environment:
+    def environment(self, app: str, name: str) -> LocalEnvironment:
         """Raises NotFoundError."""
         known = self.environments(app)
         for environment in known:
@@ -182,8 +182,8 @@ class Catalog:
         self._db.execute("enable_transition", app=app, pipeline=pipeline, stage=stage)
 
 
-def _environment(row: sqlite3.Row) -> Environment:
-    return Environment(url=f"http://localhost:{row['port']}", **dict(row))
+def _environment(row: sqlite3.Row) -> LocalEnvironment:
+    return LocalEnvironment(url=f"http://localhost:{row['port']}", **dict(row))
 
 
 def _pipeline(row: sqlite3.Row) -> PipelineRecord:
