@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from copilot.errors import NotFoundError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
-    from copilot.engine import Engine
-    from copilot.workspace import Workspace
+    from copilot.engine import Engine, LocalEngine
+    from copilot.workspace import EngineName, Workspace
+
+ENGINE = "COPILOT_ENGINE"
+"""Environment variable with the engine that commands use outside of any workspace."""
 
 
 class Context:
@@ -51,30 +55,47 @@ class Context:
         return self.known_app
 
     @cached_property
-    def engine(self) -> Engine:
-        """The application's engine, connected; its server is started if it does not run.
+    def engine_name(self) -> EngineName:
+        """The workspace's engine; outside of one what the environment variable COPILOT_ENGINE says, which is ``local`` by itself.
 
-        Raises UsageError when no application is known, UnsupportedError for the aws engine, EngineUnavailableError when the
+        Raises UsageError if that is no engine.
+        """
+        if self.workspace is not None:
+            return self.workspace.engine
+        named = os.environ.get(ENGINE) or "local"
+        if named not in ("local", "aws"):
+            raise UsageError(f"{ENGINE} is `{named}`, which is no engine", hint="it may be `local` or `aws`")
+        return "aws" if named == "aws" else "local"
+
+    @property
+    def on_aws(self) -> bool:
+        """Whether the engine is aws."""
+        return self.engine_name == "aws"
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, whichever it is. Raises as `local` does."""
+        return self.local
+
+    @cached_property
+    def local(self) -> LocalEngine:
+        """The local engine, connected; its server is started if it does not run.
+
+        Raises UsageError when no application is known, UnsupportedError when the engine is aws, EngineUnavailableError when the
         server does not come up.
         """
-        app = self.app
-        if self.workspace is not None and self.workspace.engine == "aws" and app == self.workspace.application:
-            refuse_aws()
+        if self.app and self.on_aws:
+            raise UnsupportedError(
+                "the aws engine is not part of this release yet",
+                hint="to run this application on this machine, put `engine: local` into copilot/.workspace",
+            )
         return connect()
 
 
-def connect() -> Engine:
+def connect() -> LocalEngine:
     """The local engine; its server is started if it does not run."""
     from copilot.cli._output import progress
     from copilot.local.client import connect as connect_local
 
     with progress("Connecting to the local engine"):
         return connect_local()
-
-
-def refuse_aws() -> NoReturn:
-    """Raises UnsupportedError: this release has the local engine only."""
-    raise UnsupportedError(
-        "the aws engine is not part of this release yet",
-        hint="to run this application on this machine, put `engine: local` into copilot/.workspace",
-    )

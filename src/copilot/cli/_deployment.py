@@ -9,12 +9,12 @@ from copilot.cli._output import FAILED, OK, bold, dim, duration, green, progress
 from copilot.errors import DeploymentError
 
 if TYPE_CHECKING:
-    from copilot.engine import Deployment, Engine
+    from copilot.engine import Deployment, LocalEngine
 
 _POLL_SECONDS = 0.05
 
 
-def see_through(engine: Engine, started: Deployment, done: str = "") -> str | None:
+def see_through(engine: LocalEngine, started: Deployment, done: str = "") -> str | None:
     """Show a deployment's log as it comes, until it ends; the answer is where the service can be looked at.
 
     Args:
@@ -41,7 +41,7 @@ def see_through(engine: Engine, started: Deployment, done: str = "") -> str | No
     return deployment.url
 
 
-def _follow(engine: Engine, deployment_id: str) -> None:
+def _follow(engine: LocalEngine, deployment_id: str) -> None:
     offset = 0
     while True:
         chunk = engine.deployment_log(deployment_id, offset)
@@ -54,7 +54,7 @@ def _follow(engine: Engine, deployment_id: str) -> None:
             time.sleep(_POLL_SECONDS)
 
 
-def _fail(engine: Engine, deployment: Deployment, what: str) -> NoReturn:
+def _fail(engine: LocalEngine, deployment: Deployment, what: str) -> NoReturn:
     say(f"{red(FAILED)} {what}")
     states = engine.service(deployment.app, deployment.workload).environments
     state = next((s for s in states if s.environment == deployment.environment and s.release is not None), None)

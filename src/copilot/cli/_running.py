@@ -14,7 +14,7 @@ from copilot.errors import NotFoundError
 
 if TYPE_CHECKING:
     from copilot.cli._context import Context
-    from copilot.engine import Engine, ServiceState, Task, Workload
+    from copilot.engine import Engine, LocalEngine, ServiceState, Task, Workload
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,7 +25,7 @@ _JOB = "Scheduled Job"
 class Running:
     """A service in an environment that it was deployed to."""
 
-    engine: Engine
+    engine: LocalEngine
     app: str
     name: str
     state: ServiceState
@@ -58,7 +58,7 @@ def choose_running(context: Context, name: str | None, environment: str | None) 
         NotFoundError: It does not exist, or was never deployed there.
         UsageError: There are several and there is no terminal to ask on.
     """
-    engine, app = context.engine, context.app
+    engine, app = context.local, context.app
     names = [w.name for w in services_of(engine, app)]
     name = _ask.choose("service", names, name, owner=f"application `{app}`", create="copilot svc init")
     known = {state.environment: state for state in engine.service(app, name).environments}

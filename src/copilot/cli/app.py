@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from copilot.cli import _ask
-from copilot.cli._context import Context, connect, refuse_aws
+from copilot.cli._context import Context, connect
 from copilot.cli._options import app_name_option, json_option, keep_volumes_option, yes_option
 from copilot.cli._output import ago, bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table
 from copilot.cli._root import command
 from copilot.cli._running import services_of
-from copilot.errors import ConflictError
+from copilot.errors import ConflictError, UnsupportedError
 
 if TYPE_CHECKING:
-    from copilot.engine import Application, Engine
+    from copilot.engine import Application, LocalEngine
 
 
 @command("app init")
@@ -31,7 +31,10 @@ def init(name: str | None, engine: str) -> None:
     context = Context()
     workspace = context.workspace
     if engine == "aws" or (workspace is not None and workspace.engine == "aws"):
-        refuse_aws()
+        raise UnsupportedError(
+            "the aws engine is not part of this release yet",
+            hint="to run this application on this machine, put `engine: local` into copilot/.workspace",
+        )
     if workspace is not None:
         if name not in (None, workspace.application):
             raise ConflictError(
@@ -142,9 +145,9 @@ def _create(name: str) -> bool:
     return False
 
 
-def _existing(context: Context) -> tuple[str, Engine]:
+def _existing(context: Context) -> tuple[str, LocalEngine]:
     """The application to work on, and its engine: ``--name``, the workspace's, the only one, or the one that is picked."""
-    engine = context.engine if context.known_app else connect()
+    engine = context.local if context.known_app else connect()
     names = [a.name for a in engine.applications()]
     return _ask.choose("application", names, context.known_app, owner="this machine", create="copilot app init"), engine
 

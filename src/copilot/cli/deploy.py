@@ -58,7 +58,7 @@ def _deploy(context: Context, given: list[str], environment: str | None, *, ever
     services = _services(workspace, given, everything=everything)
     target = choose_environment(context, environment)
     descriptions = build_descriptions(workspace, services, target)
-    engine = context.engine
+    engine = context.local
     urls = [url for d in descriptions if (url := see_through(engine, engine.start_deployment(d)))]
     for url in urls:
         out(url)
@@ -95,7 +95,7 @@ def _services(workspace: Workspace, given: list[str], *, everything: bool) -> li
 
 def choose_environment(context: Context, given: str | None) -> Environment:
     """The environment that is named, or the only one, or the one the person picks. Raises NotFoundError or UsageError."""
-    environments = {e.name: e for e in context.engine.environments(context.app)}
+    environments = {e.name: e for e in context.local.environments(context.app)}
     owner = f"application `{context.app}`"
     name = _ask.choose("environment", list(environments), given, owner=owner, create="copilot env init", flag="--env")
     return environments[name]

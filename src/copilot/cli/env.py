@@ -62,7 +62,7 @@ def init(context: Context, name: str | None, runtime: str | None, port: int | No
         )
     check_name("environment", name)
     with progress(f"Creating environment {name}"):
-        environment = context.engine.create_environment(app, name, runtime, port)
+        environment = context.local.create_environment(app, name, runtime, port)
     say_done(f"Created environment {bold(name)} in application {bold(app)}")
     say(fields({"  Runtime": environment.runtime, "  URL": environment.url or ""}))
     say_next(f"copilot deploy --env {name}" if context.engine.workloads(app) else "copilot svc init")

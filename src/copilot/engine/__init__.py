@@ -1,6 +1,6 @@
 """What the command line (and any other front) may ask of an engine, and the values it answers with."""
 
-from copilot.engine.protocol import Engine
+from copilot.engine.protocol import Engine, LocalEngine
 from copilot.engine.values import (
     ActionState,
     Application,
@@ -53,6 +53,7 @@ __all__ = [
     "JobRunStatus",
     "JobState",
     "JobTrigger",
+    "LocalEngine",
     "LocalEnvironment",
     "LogChunk",
     "PipelineChange",

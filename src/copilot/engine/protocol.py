@@ -1,7 +1,7 @@
-"""What may be asked of an engine.
+"""What may be asked of an engine. Every method may raise a `CopilotError`.
 
-Both sides of the local engine's HTTP API are made from this protocol: a method added here is callable through the client as soon
-as the service implements it. Every method may raise a `CopilotError`.
+Both sides of the local engine's HTTP API are made from these protocols: a method added here is callable through the client as
+soon as the service implements it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from copilot.release.execution import RetryMode
 
 
 class Engine(Protocol):
-    """An engine: where applications live and their pipelines run."""
+    """What may be asked of every engine: where applications live and run."""
 
     def create_application(self, name: str) -> Application:
         """Raises ConflictError if it exists."""
@@ -50,10 +50,6 @@ class Engine(Protocol):
 
     def delete_application(self, name: str, keep_volumes: bool = False) -> None:
         """Delete it with its pipelines, services and environments; running tasks are stopped. Raises NotFoundError."""
-        ...
-
-    def create_environment(self, app: str, name: str, runtime: str | None = None, port: int | None = None) -> Environment:
-        """Runtime and port None: chosen here. Raises ConflictError if it exists or the port is taken."""
         ...
 
     def environments(self, app: str) -> list[Environment]:
@@ -87,10 +83,6 @@ class Engine(Protocol):
         """Raises NotFoundError."""
         ...
 
-    def releases(self, app: str, environment: str, workload: str, limit: int = 20) -> list[Release]:
-        """Of one service in one environment, newest first."""
-        ...
-
     def tasks(self, app: str, environment: str, workload: str, release: int | None = None) -> list[Task]:
         """Of all its releases or of one, by the time they started; with the last ones that are gone."""
         ...
@@ -117,18 +109,6 @@ class Engine(Protocol):
         """How to run a command inside a task. Raises NotFoundError if the task does not run."""
         ...
 
-    def pause_service(self, app: str, environment: str, workload: str) -> None:
-        """Stop its tasks and keep its release. Nothing to do if it is paused. Raises ConflictError during a deployment."""
-        ...
-
-    def resume_service(self, app: str, environment: str, workload: str) -> Deployment:
-        """Begin to start the tasks of a paused service again. Raises ConflictError if it is not paused."""
-        ...
-
-    def redeploy(self, app: str, environment: str, workload: str, release: int) -> Deployment:
-        """Begin to deploy an earlier release again, as a new one. Raises ConflictError if that one never served."""
-        ...
-
     def put_secret(self, name: str, value: str, overwrite: bool = False) -> None:
         """Keep a secret. Raises ConflictError if it exists and overwrite is false."""
         ...
@@ -139,6 +119,30 @@ class Engine(Protocol):
 
     def delete_secret(self, name: str) -> None:
         """Raises NotFoundError."""
+        ...
+
+
+class LocalEngine(Engine, Protocol):
+    """What else may be asked of the engine on this machine."""
+
+    def create_environment(self, app: str, name: str, runtime: str | None = None, port: int | None = None) -> Environment:
+        """Runtime and port None: chosen here. Raises ConflictError if it exists or the port is taken."""
+        ...
+
+    def releases(self, app: str, environment: str, workload: str, limit: int = 20) -> list[Release]:
+        """Of one service in one environment, newest first."""
+        ...
+
+    def pause_service(self, app: str, environment: str, workload: str) -> None:
+        """Stop its tasks and keep its release. Nothing to do if it is paused. Raises ConflictError during a deployment."""
+        ...
+
+    def resume_service(self, app: str, environment: str, workload: str) -> Deployment:
+        """Begin to start the tasks of a paused service again. Raises ConflictError if it is not paused."""
+        ...
+
+    def redeploy(self, app: str, environment: str, workload: str, release: int) -> Deployment:
+        """Begin to deploy an earlier release again, as a new one. Raises ConflictError if that one never served."""
         ...
 
     def start_deployment(self, description: ReleaseDescription) -> Deployment:

@@ -22,7 +22,7 @@ from copilot.errors import CopilotError, EngineUnavailableError
 from copilot.local.home import Home
 
 if TYPE_CHECKING:
-    from copilot.engine import Engine
+    from copilot.engine import LocalEngine
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 15.0
@@ -49,7 +49,7 @@ class ServerInfo:
         return f"ServerInfo(pid={self.pid}, port={self.port}, version={self.version!r})"
 
 
-def connect(home: Home | None = None, *, start: bool = True) -> Engine:
+def connect(home: Home | None = None, *, start: bool = True) -> LocalEngine:
     """The local engine. Its server is started if it does not run.
 
     Raises:

@@ -25,7 +25,7 @@ class JobOperations(ServiceOperations):
         self._jobs = jobs
 
     def delete_workload(self, app: str, name: str, environment: str | None = None) -> None:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         if self._store.catalog.workload(app, name).type == JOB:
             for each in self._store.catalog.environments(app):
                 if environment in (None, each.name):
@@ -34,7 +34,7 @@ class JobOperations(ServiceOperations):
         super().delete_workload(app, name, environment)
 
     def jobs(self, app: str) -> list[Job]:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         names = [w.name for w in self._store.catalog.workloads(app) if w.type == JOB]
         environments = self._store.catalog.environments(app)
         return [
@@ -42,19 +42,19 @@ class JobOperations(ServiceOperations):
         ]
 
     def start_job(self, app: str, name: str, environment: str) -> JobRun:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return self._run(self._jobs.run_now(self._job(app, name, environment)))
 
     def job_runs(self, app: str, name: str, environment: str, limit: int = 20) -> list[JobRun]:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return [self._run(record) for record in self._store.jobs.history(self._job(app, name, environment), limit)]
 
     def job_run(self, id: int) -> JobRun:  # noqa: A002 - the protocol's name
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return self._run(self._record(id))
 
     def job_log(self, id: int, attempt: int, cursor: str = "") -> TaskLog:  # noqa: A002 - the protocol's name
-        """See `Engine`."""
+        """See `LocalEngine`."""
         key = self._record(id).key
         found = next((a for a in self._store.jobs.attempts(id) if a.number == attempt), None)
         if found is None:

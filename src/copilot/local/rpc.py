@@ -1,4 +1,4 @@
-"""Both sides of the local engine's HTTP API, made from the `Engine` protocol.
+"""Both sides of the local engine's HTTP API, made from the `LocalEngine` protocol.
 
 ``POST /v1/<method>`` with the arguments as a JSON object; the answer is ``{"result": …}`` or, with status 400,
 ``{"error": {"kind", "message", "hint", "details"}}`` for a `CopilotError`.
@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from copilot import errors
-from copilot.engine import Engine
+from copilot.engine import LocalEngine
 from copilot.errors import CopilotError
 
 _KINDS: dict[str, type[CopilotError]] = {
@@ -43,15 +43,15 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 @cache
 def _signature(method: str) -> tuple[inspect.Signature, dict[str, Any]]:
-    function = getattr(Engine, method)
+    function = getattr(LocalEngine, method)
     return inspect.signature(function), get_type_hints(function)
 
 
-METHODS = tuple(name for name, value in vars(Engine).items() if inspect.isfunction(value) and not name.startswith("_"))
+METHODS = tuple(name for name, _ in inspect.getmembers(LocalEngine, inspect.isfunction) if not name.startswith("_"))
 """Names of the protocol's methods: the operations of the API."""
 
 
-def serve(engine: Engine, method: str, body: bytes) -> tuple[int, bytes]:
+def serve(engine: LocalEngine, method: str, body: bytes) -> tuple[int, bytes]:
     """Call one method of an engine with a request's body. The answer is the response's status and body."""
     hints = _signature(method)[1]
     try:
@@ -120,8 +120,8 @@ class _Remote:
         return call
 
 
-def connect(send: Send) -> Engine:
+def connect(send: Send) -> LocalEngine:
     """An engine whose every method is a request."""
     remote: Any = _Remote(send)
-    engine: Engine = remote
+    engine: LocalEngine = remote
     return engine

@@ -117,19 +117,19 @@ class LocalService(JobOperations):
     # -- applications and environments -------------------------------------------------------------------------
 
     def create_application(self, name: str) -> Application:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return self._store.catalog.add_application(name)
 
     def applications(self) -> list[Application]:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return self._store.catalog.applications()
 
     def application(self, name: str) -> Application:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return self._store.catalog.application(name)
 
     def delete_application(self, name: str, keep_volumes: bool = False) -> None:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self.application(name)
         for pipeline in self._store.catalog.pipelines(name):
             self._scheduler.forget(name, pipeline.definition.name, abandon=True)
@@ -139,7 +139,7 @@ class LocalService(JobOperations):
         self._store.catalog.delete_application(name)
 
     def create_environment(self, app: str, name: str, runtime: str | None = None, port: int | None = None) -> Environment:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         runtime = self._choose_runtime(runtime)
         taken = {e.port for e in self._store.catalog.all_environments()}
         candidates = [port] if port is not None else (p for p in FRONT_DOOR_PORTS if p not in taken and ports.is_free(p))
@@ -177,15 +177,15 @@ class LocalService(JobOperations):
         return False
 
     def environments(self, app: str) -> list[Environment]:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return [*self._store.catalog.environments(app)]
 
     def environment(self, app: str, name: str) -> Environment:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return self._store.catalog.environment(app, name)
 
     def delete_environment(self, app: str, name: str, keep_volumes: bool = False) -> None:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._store.catalog.environment(app, name)
         for record in self._store.catalog.pipelines(app):
             if name in record.definition.plan.environments:
@@ -202,17 +202,17 @@ class LocalService(JobOperations):
     # -- secrets -----------------------------------------------------------------------------------------------
 
     def put_secret(self, name: str, value: str, overwrite: bool = False) -> None:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         if not overwrite and self._secrets.get(name) is not None:
             raise ConflictError(f"secret `{name}` exists already", hint="Replace it with `--overwrite`")
         self._secrets.put(name, value)
 
     def secrets(self, prefix: str = "") -> list[str]:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return sorted(name for name in self._secrets.names() if name.startswith(prefix))
 
     def delete_secret(self, name: str) -> None:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         if self._secrets.get(name) is None:
             raise NotFoundError(f"secret `{name}` does not exist", hint="See `copilot secret ls`")
         self._secrets.delete(name)
@@ -220,7 +220,7 @@ class LocalService(JobOperations):
     # -- pipelines ---------------------------------------------------------------------------------------------
 
     def put_pipeline(self, definition: PipelineDefinition) -> PipelineChange:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._check_deployable(definition)
         with self._triggers.holding(definition.app, definition.name):
             head = self._sources.fetch(definition.repository, definition.plan.source)
@@ -247,7 +247,7 @@ class LocalService(JobOperations):
             )
 
     def pipelines(self, app: str) -> list[PipelineSummary]:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         summaries = []
         for record in self._store.catalog.pipelines(app):
             latest = self._store.executions.history(app, record.definition.name, limit=1)
@@ -255,12 +255,12 @@ class LocalService(JobOperations):
         return summaries
 
     def pipeline(self, app: str, name: str) -> PipelineDetail:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         record = self._store.catalog.pipeline(app, name)
         return views.pipeline_detail(record, self._store.catalog.disabled_transitions(app, name))
 
     def delete_pipeline(self, app: str, name: str, delete_secret: bool = False) -> None:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         definition = self._store.catalog.pipeline(app, name).definition
         self._scheduler.forget(app, name)
         self._triggers.remove(definition)
@@ -275,7 +275,7 @@ class LocalService(JobOperations):
         return self._triggers.pushed(repository, updates)
 
     def start_execution(self, app: str, name: str, revision: str | None = None, trigger: str = "run") -> ExecutionSummary:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         with self._triggers.holding(app, name):
             definition = self._store.catalog.pipeline(app, name).definition
             head = self._sources.fetch(definition.repository, definition.plan.source)
@@ -292,12 +292,12 @@ class LocalService(JobOperations):
         return views.execution_summary(record)
 
     def executions(self, app: str, name: str, limit: int = 20) -> list[ExecutionSummary]:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._store.catalog.pipeline(app, name)
         return [views.execution_summary(r) for r in self._store.executions.history(app, name, limit)]
 
     def execution(self, app: str, name: str, number: int | None = None) -> ExecutionDetail:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._store.catalog.pipeline(app, name)
         disabled = self._store.catalog.disabled_transitions(app, name)
         return views.execution_detail(self._store.executions.get(app, name, number), disabled)
@@ -305,7 +305,7 @@ class LocalService(JobOperations):
     def log(
         self, app: str, name: str, number: int, stage: str, action: str, attempt: int | None = None, offset: int = 0
     ) -> LogChunk:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         record = self._store.executions.get(app, name, number)
         tries = [a for a in self._store.executions.attempts(record.id) if (a.stage, a.action) == (stage, action)]
         chosen = [a for a in tries if attempt is None or a.number == attempt]
@@ -318,34 +318,34 @@ class LocalService(JobOperations):
         return read_log(self._home.logs / f"attempt-{newest.id}.log", offset, finished=finished)
 
     def promotions(self, app: str, name: str) -> list[Promotion]:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._store.catalog.pipeline(app, name)
         return self._promotions.waiting(app, name)
 
     def decide(
         self, app: str, name: str, number: int, action: str, approve: bool, approver: str, comment: str = ""
     ) -> ExecutionSummary:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._store.catalog.pipeline(app, name)
         summary = f"{'approved' if approve else 'rejected'} by {approver}" + (f": {comment}" if comment else "")
         record = self._scheduler.decide_approval(app, name, number, action, approve=approve, summary=summary)
         return views.execution_summary(record)
 
     def retry(self, app: str, name: str, number: int, mode: RetryMode = "failed") -> ExecutionSummary:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return views.execution_summary(self._scheduler.retry(app, name, number, mode))
 
     def stop(self, app: str, name: str, number: int, abandon: bool = False) -> ExecutionSummary:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return views.execution_summary(self._scheduler.stop(app, name, number, abandon=abandon))
 
     def rollback(self, app: str, name: str, stage: str, to: int | None = None) -> ExecutionSummary:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._check_stage(app, name, stage)
         return views.execution_summary(self._scheduler.roll_back(app, name, stage, to))
 
     def set_transition(self, app: str, name: str, stage: str, enabled: bool, reason: str = "") -> None:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._check_stage(app, name, stage)
         if enabled:
             self._store.catalog.enable_transition(app, name, stage)

@@ -40,15 +40,15 @@ class ServiceOperations:
     # -- workloads ---------------------------------------------------------------------------------------------
 
     def register_workload(self, app: str, name: str, type: str) -> Workload:  # noqa: A002 - the protocol's name
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return self._store.catalog.register_workload(app, name, type)
 
     def workloads(self, app: str) -> list[Workload]:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return self._store.catalog.workloads(app)
 
     def delete_workload(self, app: str, name: str, environment: str | None = None) -> None:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._store.catalog.workload(app, name)
         environments = self._store.catalog.environments(app)
         if environment is not None:
@@ -60,7 +60,7 @@ class ServiceOperations:
             self._store.catalog.delete_workload(app, name)
 
     def service(self, app: str, name: str) -> ServiceDetail:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         workload = self._store.catalog.workload(app, name)
         states = [
             views.service_state(
@@ -74,14 +74,14 @@ class ServiceOperations:
         return ServiceDetail(app=app, name=name, type=workload.type, environments=tuple(states))
 
     def releases(self, app: str, environment: str, workload: str, limit: int = 20) -> list[Release]:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._check(app, environment, workload)
         return [views.release(record) for record in self._store.releases.history(app, environment, workload, limit)]
 
     # -- tasks -------------------------------------------------------------------------------------------------
 
     def tasks(self, app: str, environment: str, workload: str, release: int | None = None) -> list[Task]:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         runtime = self._runtime(app, environment, workload)
         # Those that are there first: one that ends in between is then found twice, and not lost.
         there = self._store.releases.tasks_of_service(app, environment, workload)
@@ -101,7 +101,7 @@ class ServiceOperations:
         last: int | None = None,
         container: str | None = None,
     ) -> TaskLog:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         runtime = self._runtime(app, environment, workload)
         release, gone = self._find(app, environment, workload, task)
         chosen = _of_container(self._store.releases.get(release).description, container)
@@ -122,7 +122,7 @@ class ServiceOperations:
     def task_command(
         self, app: str, environment: str, workload: str, task: str, argv: tuple[str, ...], interactive: bool
     ) -> TaskCommand:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         runtime = self._answering(app, environment, workload)
         if self._find(app, environment, workload, task)[1]:
             raise NotFoundError(f"task `{task}` does not run any more", hint=f"See `copilot svc status --name {workload}`")
@@ -142,20 +142,20 @@ class ServiceOperations:
     # -- pausing and going back --------------------------------------------------------------------------------
 
     def pause_service(self, app: str, environment: str, workload: str) -> None:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         if self._current(app, environment, workload).paused_at is None:
             self._answering(app, environment, workload)
             self._deployer.pause(app, environment, workload)
 
     def resume_service(self, app: str, environment: str, workload: str) -> Deployment:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         current = self._current(app, environment, workload)
         if current.paused_at is None:
             raise ConflictError(f"`{workload}` is not paused in environment `{environment}`")
         return self._direct.resume_service(current)
 
     def redeploy(self, app: str, environment: str, workload: str, release: int) -> Deployment:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._check(app, environment, workload)
         record = self._store.releases.get(release)
         description = record.description
@@ -168,17 +168,17 @@ class ServiceOperations:
     # -- direct deployments ------------------------------------------------------------------------------------
 
     def start_deployment(self, description: ReleaseDescription) -> Deployment:
-        """See `Engine`."""
+        """See `LocalEngine`."""
         self._store.catalog.environment(description.application, description.environment)
         self._store.catalog.register_workload(description.application, description.workload, description.type)
         return self._direct.start(description)
 
     def deployment(self, id: str) -> Deployment:  # noqa: A002 - the protocol's name
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return self._direct.get(id)
 
     def deployment_log(self, id: str, offset: int = 0) -> LogChunk:  # noqa: A002 - the protocol's name
-        """See `Engine`."""
+        """See `LocalEngine`."""
         return self._direct.log(id, offset)
 
     def _check(self, app: str, environment: str, workload: str) -> None:

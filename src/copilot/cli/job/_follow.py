@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from copilot.cli._output import dim, duration, say
 
 if TYPE_CHECKING:
-    from copilot.engine import Engine, JobAttempt, JobRun
+    from copilot.engine import JobAttempt, JobRun, LocalEngine
 
 _LOOK_AGAIN = 0.1
 """Seconds between two looks."""
@@ -26,7 +26,7 @@ def plain(run: JobRun, attempt: JobAttempt, text: str) -> None:
     sys.stdout.flush()
 
 
-def follow_run(engine: Engine, run: JobRun, write: Write = plain) -> JobRun:
+def follow_run(engine: LocalEngine, run: JobRun, write: Write = plain) -> JobRun:
     """Print a run as it goes on, all attempts one after the other; the answer is the run as it ended."""
     number, position = 1, ""
     while True:

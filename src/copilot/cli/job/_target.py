@@ -15,7 +15,7 @@ from copilot.cli._output import FAILED, OK, RUNNING, WAITING, ago, duration, gre
 from copilot.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from copilot.engine import Engine, Job, JobRun, JobState
+    from copilot.engine import Job, JobRun, JobState, LocalEngine
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Target:
     """A job in an environment that it was deployed to."""
 
-    engine: Engine
+    engine: LocalEngine
     app: str
     name: str
     state: JobState
@@ -51,7 +51,7 @@ def env_option(function: F) -> F:
 
 def choose_job(context: Context, name: str | None) -> Job:
     """The job that is named, or the only one, or the one the person picks. Raises NotFoundError or UsageError."""
-    jobs = {job.name: job for job in context.engine.jobs(context.app)}
+    jobs = {job.name: job for job in context.local.jobs(context.app)}
     return jobs[_ask.choose("job", list(jobs), name, owner=f"application `{context.app}`", create="copilot job init")]
 
 
@@ -74,7 +74,7 @@ def choose_deployed(context: Context, name: str | None, environment: str | None)
     if not deployed:
         raise NotFoundError(f"job `{job.name}` was never deployed", hint=f"deploy it with `{deploy}`")
     chosen = _ask.choose("environment", deployed, environment, owner=f"job `{job.name}`", create=deploy, flag="--env")
-    return Target(context.engine, context.app, job.name, states[chosen])
+    return Target(context.local, context.app, job.name, states[chosen])
 
 
 def result(run: JobRun) -> str:

@@ -20,7 +20,7 @@ from copilot.cli.job._target import choose_job, name_option
 def delete(context: Context, name: str | None, environment: str | None, yes: bool) -> None:
     """A run that is under way is stopped. Its manifest stays in copilot/, and its secrets where they are."""
     name = choose_job(context, name).name
-    engine = context.engine
+    engine = context.local
     if environment is not None:
         engine.environment(context.app, environment)
     where = f"environment {environment}" if environment else f"application {context.app} and all its environments"

@@ -28,7 +28,7 @@ def deploy(context: Context, name: str | None, environment: str | None) -> None:
     """What is in the working tree, committed or not. It does not run now, but when it is due the next time."""
     description = _build(context, name, environment)
     name, environment = description.workload, description.environment
-    see_through(context.engine, context.engine.start_deployment(description), f"Deployed {bold(f'{name} to {environment}')}")
+    see_through(context.local, context.local.start_deployment(description), f"Deployed {bold(f'{name} to {environment}')}")
     say_next(f"copilot job run --name {name} --env {environment}", "copilot job ls")
 
 

@@ -56,7 +56,7 @@ def init(
         name = _ask.text("What is the job called?", flag="--name", check=_ask.name_fault)
     check_name("workload", name)
     manifest = workspace.workload_manifest(name)
-    known = {w.name: w.type for w in context.engine.workloads(context.app)}
+    known = {w.name: w.type for w in context.local.workloads(context.app)}
     if known.get(name, _TYPE) != _TYPE:
         raise ConflictError(f"`{name}` exists already and is a {known[name]}", hint="choose another name")
     if manifest.exists():
@@ -69,7 +69,7 @@ def init(
     else:
         _warn_of_image(context)
     _write(manifest, JobAnswers(name, schedule, dockerfile, image, retries, timeout))
-    context.engine.register_workload(context.app, name, _TYPE)
+    context.local.register_workload(context.app, name, _TYPE)
     say_done(f"Added job {bold(name)} to application {bold(context.app)}")
     built = {"  Image": image} if image else {"  Dockerfile": dockerfile or ""}
     say(fields({**built, "  Schedule": schedule, "  Wrote": shown_path(manifest)}))
@@ -119,13 +119,13 @@ def _adopt(context: Context, name: str, manifest: Path, *, known: bool) -> None:
     if known:
         say(f"Job {bold(name)} is there already, with {shown_path(manifest)}. There was nothing to do.")
     else:
-        context.engine.register_workload(context.app, name, _TYPE)
+        context.local.register_workload(context.app, name, _TYPE)
         say_done(f"Added job {bold(name)} to application {bold(context.app)}, as {shown_path(manifest)} describes it")
     _say_next(context, name)
 
 
 def _warn_of_image(context: Context) -> None:
-    on_host = [e.name for e in context.engine.environments(context.app) if e.runtime == "host"]
+    on_host = [e.name for e in context.local.environments(context.app) if e.runtime == "host"]
     if on_host:
         say(f"{yellow('warning:')} the host runtime of environment {', '.join(on_host)} cannot run an image of a registry")
 
@@ -142,7 +142,7 @@ def _write(manifest: Path, answers: JobAnswers) -> None:
 
 
 def _say_next(context: Context, name: str) -> None:
-    environments = context.engine.environments(context.app)
+    environments = context.local.environments(context.app)
     first = [] if environments else ["copilot env init --name test"]
     environment = environments[0].name if environments else "test"
     say_next(

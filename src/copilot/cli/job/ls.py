@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @json_option
 def ls(context: Context, local: bool, as_json: bool) -> None:
     """In each environment: when it runs next, and how it did last."""
-    jobs = context.engine.jobs(context.app)
+    jobs = context.local.jobs(context.app)
     if local:
         workspace = context.require_workspace()
         jobs = [job for job in jobs if workspace.workload_manifest(job.name).exists()]

@@ -47,8 +47,8 @@ def choose_files(workspace: Workspace, name: str | None) -> PipelineFiles:
 def known_environments(context: Context) -> Environments:
     """What the engine knows, for checks that must also work where it knows nothing."""
     try:
-        if context.app not in [application.name for application in context.engine.applications()]:
+        if context.app not in [application.name for application in context.local.applications()]:
             return Environments(None, f"there is no application `{context.app}` on this machine yet")
-        return Environments(tuple(environment.name for environment in context.engine.environments(context.app)))
+        return Environments(tuple(environment.name for environment in context.local.environments(context.app)))
     except (EngineUnavailableError, UnsupportedError) as error:
         return Environments(None, error.message)

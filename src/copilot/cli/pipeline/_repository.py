@@ -10,7 +10,7 @@ from copilot.cli import _ask
 from copilot.errors import RepositoryError, UsageError
 
 if TYPE_CHECKING:
-    from copilot.engine import Engine
+    from copilot.engine import LocalEngine
     from copilot.repository import Checkout
 
 _TOKEN_SCOPES = {
@@ -82,7 +82,7 @@ def choose(checkout: Checkout, url: str | None) -> Repository:
     return _describe(by_name[name], name)
 
 
-def choose_token(engine: Engine, app: str, repository: Repository, given: str | None) -> Token:
+def choose_token(engine: LocalEngine, app: str, repository: Repository, given: str | None) -> Token:
     """The token given, or the one kept earlier, or the one a person types. An empty one: the repository needs none.
 
     Raises:

@@ -14,7 +14,7 @@ import click
 from copilot.cli import _ask
 from copilot.cli._context import Context
 from copilot.cli.pipeline.view import Hints
-from copilot.engine import Engine, ExecutionSummary
+from copilot.engine import ExecutionSummary, LocalEngine
 from copilot.errors import CopilotError, NotFoundError, UsageError
 from copilot.release.plan import Plan
 
@@ -25,7 +25,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Target:
     """A pipeline of an engine, and how commands about it are typed."""
 
-    engine: Engine
+    engine: LocalEngine
     app: str
     name: str
     hints: Hints
@@ -60,7 +60,7 @@ def choose_pipeline(context: Context, name: str | None) -> Target:
         NotFoundError: There is none, or none called so.
         UsageError: There are several and there is no terminal to ask on.
     """
-    names = [pipeline.name for pipeline in context.engine.pipelines(context.app)]
+    names = [pipeline.name for pipeline in context.local.pipelines(context.app)]
     if name is None:
         name = _pick(context.app, names)
     elif name not in names:
@@ -69,7 +69,7 @@ def choose_pipeline(context: Context, name: str | None) -> Target:
     workspace = context.workspace
     if workspace is None or workspace.application != context.app:
         flags += f" --app {context.app}"
-    return Target(context.engine, context.app, name, Hints(flags))
+    return Target(context.local, context.app, name, Hints(flags))
 
 
 def _pick(app: str, names: Sequence[str]) -> str:

@@ -69,7 +69,7 @@ def build(context: Context, name: str | None, output_dir: Path) -> None:
 def _by_hand(context: Context, workspace: Workspace, name: str | None) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     from copilot.validation import check_pipeline
 
-    environments = {environment.name: environment.runtime for environment in context.engine.environments(context.app)}
+    environments = {environment.name: environment.runtime for environment in context.local.environments(context.app)}
     _, plan = check_pipeline(workspace, choose_files(workspace, name), list(environments))
     return deployment_targets(plan), environments
 

@@ -23,7 +23,7 @@ from copilot.cli.pipeline.scaffold import PipelineAnswers, buildspec_text, manif
 from copilot.errors import ConflictError, NotFoundError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
-    from copilot.engine import Engine
+    from copilot.engine import LocalEngine
     from copilot.repository import Checkout
     from copilot.workspace import PipelineFiles, Workspace
 
@@ -91,7 +91,7 @@ def init(
     order = _release_order(context, names(environments))
     _say_found("Repository", repository.shown, repository.origin)
     _say_found("Branch", branch, "" if git_branch is not None else "the one you are on")
-    token = _repository.choose_token(context.engine, context.app, repository, github_access_token)
+    token = _repository.choose_token(context.local, context.app, repository, github_access_token)
 
     answers = PipelineAnswers(
         name=name if name is not None else pipeline_name(context.app, repository.names),
@@ -105,14 +105,14 @@ def init(
     wanted = _files(workspace, files, answers)
     refused = _refused(wanted, overwrite=overwrite)
     if token.value is not None and token.secret is not None:
-        context.engine.put_secret(token.secret, token.value, overwrite=True)
+        context.local.put_secret(token.secret, token.value, overwrite=True)
     if token.secret is not None:
         how = "kept in the secret store" if token.value is not None else "there already, in the secret store"
         _say_found("Token", f"{how} as {token.secret}")
     if len(order) > 1:
         _say_found("Approval", f"asked for before {order[-1]}", "requires_approval in the manifest")
     _write([file for file in wanted if file not in refused], wanted)
-    _say_next(context.engine, context.app, workspace, checkout, repository, answers)
+    _say_next(context.local, context.app, workspace, checkout, repository, answers)
 
 
 def _check_name(name: str) -> None:
@@ -127,7 +127,7 @@ def _check_name(name: str) -> None:
 
 
 def _release_order(context: Context, given: Sequence[str]) -> tuple[str, ...]:
-    known = [environment.name for environment in context.engine.environments(context.app)]
+    known = [environment.name for environment in context.local.environments(context.app)]
     if not known:
         raise NotFoundError(
             f"application `{context.app}` has no environment yet", hint="create one with `copilot env init --name test`"
@@ -188,7 +188,7 @@ def _write(agreed: Sequence[_Wanted], wanted: Sequence[_Wanted]) -> None:
 
 
 def _say_next(
-    engine: Engine,
+    engine: LocalEngine,
     app: str,
     workspace: Workspace,
     checkout: Checkout,

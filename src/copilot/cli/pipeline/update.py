@@ -47,12 +47,12 @@ def update(context: Context, name: str | None, diff: bool, yes: bool) -> None:
             say("Nothing was changed.")
             return
     with progress(f"Fetching {definition.repository}"):
-        change = context.engine.put_pipeline(definition)
+        change = context.local.put_pipeline(definition)
     say_done(f"{_DONE[change.change]} pipeline {bold(definition.name)}")
     if not diff:
         _show(before, definition.plan)
     say(dim(f"  pushes are noticed by {change.trigger}"))
-    execution = context.engine.start_execution(context.app, definition.name, trigger="update")
+    execution = context.local.start_execution(context.app, definition.name, trigger="update")
     revision = f" of {short_revision(execution.revision.id)}" if execution.revision else ""
     say_done(f"Started execution #{execution.number}{revision}")
     say_next(choose_pipeline(context, definition.name).command("status --watch"))
@@ -64,7 +64,7 @@ def _define(context: Context, workspace: Workspace, files: PipelineFiles) -> Pip
     from copilot.repository import normalise_url
     from copilot.validation import check_pipeline
 
-    environments = [environment.name for environment in context.engine.environments(context.app)]
+    environments = [environment.name for environment in context.local.environments(context.app)]
     _, plan = check_pipeline(workspace, files, environments)
     return PipelineDefinition(
         app=context.app,
@@ -78,7 +78,7 @@ def _define(context: Context, workspace: Workspace, files: PipelineFiles) -> Pip
 
 def _present_plan(context: Context, name: str) -> Plan | None:
     try:
-        return context.engine.pipeline(context.app, name).definition.plan
+        return context.local.pipeline(context.app, name).definition.plan
     except NotFoundError:
         return None
 
