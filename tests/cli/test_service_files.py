@@ -20,7 +20,7 @@ from copilot.cli._service_files import (
     manifest_text,
 )
 from copilot.errors import NotFoundError, UsageError
-from copilot.manifest.workload import LoadBalancedWebService, Service, load_workload
+from copilot.manifest.workload import LoadBalancedWebService, ReachableService, load_workload
 
 
 def write(path: Path, text: str = "FROM scratch\n") -> Path:
@@ -29,9 +29,9 @@ def write(path: Path, text: str = "FROM scratch\n") -> Path:
     return path
 
 
-def load_service(path: Path) -> Service:
+def load_service(path: Path) -> ReachableService:
     model = load_workload(path).model
-    assert isinstance(model, Service)
+    assert isinstance(model, ReachableService)
     return model
 
 
@@ -103,7 +103,7 @@ def test_the_manifest_loads_back(name: str, type_: str, dockerfile: str, port: i
     with tempfile.TemporaryDirectory() as folder:
         file = write(Path(folder) / "manifest.yml", manifest_text(ServiceAnswers(name, type_, dockerfile, port, path)))
         model = load_service(file)
-    assert (model.name, model.type, model.image.port, model.count) == (name, type_, port, 1)
+    assert (model.name, model.type, model.image.port, model.count.desired) == (name, type_, port, 1)
     assert model.image.build is not None
     assert model.image.build.dockerfile == dockerfile
     assert not isinstance(model, LoadBalancedWebService) or model.http.path == "/"
@@ -128,6 +128,6 @@ def test_what_is_commented_out_can_be_used(tmp_path: Path, type_: str) -> None:
         lines.append(indent + rest if hash_ and not indent.strip() and rest.startswith(keys) else line)
     model = load_service(write(tmp_path / "manifest.yml", "\n".join(lines)))
     assert model.variables == {"LOG_LEVEL": "info"}
-    assert model.resolved("prod").count == 2
+    assert model.resolved("prod").count.desired == 2
     assert not isinstance(model, LoadBalancedWebService) or model.http.healthcheck.path == "/healthz"
     assert model.image.port is not None

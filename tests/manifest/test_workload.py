@@ -94,7 +94,7 @@ def problems(text: str) -> list[Diagnostic]:
 def test_every_key() -> None:
     web = parsed(WEB)
     assert isinstance(web, LoadBalancedWebService)
-    assert (web.name, web.count, web.cpu, web.memory) == ("web", 2, 512, 1024)
+    assert (web.name, web.count.desired, web.cpu, web.memory) == ("web", 2, 512, 1024)
     build = web.image.build
     assert build is not None
     assert (build.dockerfile, build.context, build.target, build.args) == ("web/Dockerfile", ".", "release", {"VERSION": "1.10"})
@@ -111,7 +111,7 @@ def test_every_key() -> None:
 def test_only_what_is_needed() -> None:
     api = parsed(BACKEND)
     assert isinstance(api, BackendService)
-    assert (api.count, api.cpu, api.memory, api.image.port) == (1, 256, 512, None)
+    assert (api.count.desired, api.cpu, api.memory, api.image.port) == (1, 256, 512, None)
     assert (api.entrypoint, api.command, api.variables, api.secrets) == (None, None, {}, {})
 
 
@@ -135,7 +135,7 @@ class TestOverrides:
     def test_mappings_are_merged_and_other_values_replaced(self) -> None:
         web = parsed(WEB)
         prod = web.resolved("prod")
-        assert prod.count == 5
+        assert prod.count.desired == 5
         assert prod.variables == {**web.variables, "LOG_LEVEL": "warn"}
         assert (prod.http.path, prod.http.healthcheck.path, prod.http.healthcheck.interval) == ("/shop", "/up", 10.0)
         assert prod.image == web.image
@@ -167,7 +167,7 @@ class TestOverrides:
             ("    count: 5", "    count: many", "37:12+4", "`environments.prod.count` must be a whole number, not text", None),
             ("    count: 5", "    count:", "37:5+5", "`environments.prod.count` has no value", "give it one, or remove the line"),
             ("    count: 5", "    name: other", "37:5+4", "`name` cannot be overridden", "remove it here"),
-            ("    count: 5", "    logging: {}", "37:5+7", "`environments.prod.logging` is not supported yet", None),
+            ("    count: 5", "    nlb: {}", "37:5+3", "`environments.prod.nlb` is not supported yet", None),
             ("    count: 5", "    sidecars: {log: {}}", "37:16+3", "`image` is missing in `environments.prod.sidecars.log`",
              "such as `image: nginx:1.27`"),
             ("    count: 5", "    env_file: prod.txt", "37:15+8", "`environments.prod.env_file` must end in `.env`",
@@ -176,7 +176,7 @@ class TestOverrides:
             ("      healthcheck: /up", "      healthcheck: up", "41:20+2",
              "`environments.prod.http.healthcheck.path` must be a path that begins with `/` and has no spaces",
              "such as `/health`"),
-            ("      healthcheck: /up", "      alias: x", "41:7+5", "`environments.prod.http.alias` is not supported yet", None),
+            ("      healthcheck: /up", "      alb: x", "41:7+3", "`environments.prod.http.alb` is not supported yet", None),
             ("  test:", "  test: 3", "35:9+1",
              "`environments.test` must be a mapping of keys to values, not a whole number", None),
             ("  test:", "  Test:", "35:3+4", "`environments.Test` must begin with a lowercase letter, not `T`",
@@ -237,9 +237,9 @@ class TestPlaceholders:
          "`type` is unknown: `load-balanced web service`",
          "did you mean `Load Balanced Web Service`?"),
         ("type: Load Balanced Web Service\n", "", "1:1+4", "`type` is missing",
-         "it is `Load Balanced Web Service`, `Backend Service` or `Scheduled Job`"),
+         "it is `Load Balanced Web Service`, `Backend Service`, `Worker Service` or `Scheduled Job`"),
         ("type: Load Balanced Web Service", "type: Static Site", "2:7+11", "the type `Static Site` is not supported yet",
-         "it is `Load Balanced Web Service`, `Backend Service` or `Scheduled Job`"),
+         "it is `Load Balanced Web Service`, `Backend Service`, `Worker Service` or `Scheduled Job`"),
         ("name: web", "name: Web", "1:7+3", "`name` must begin with a lowercase letter, not `W`",
          "use lowercase letters, digits and single hyphens, such as `my-shop`"),
         ("  port: 8080\n", "", "3:1+5", "`port` is missing in `image`", None),
@@ -267,16 +267,16 @@ class TestPlaceholders:
          None),
         ("count: 2", "count: -1", "22:8+2", "`count` must be at least 0, not -1", None),
         ("count: 2", "count: [2]", "22:8+3", "`count` must be a whole number, not a list", None),
-        ("count: 2", "count: {range: 1-5}", "22:8+12", "`count` with autoscaling is not supported yet", "write a whole number"),
         ("cpu: 512", "cpu: 0", "23:6+1", "`cpu` must be more than 0, not 0", None),
         ('command: serve --title "my shop" 8080', 'command: serve "my shop', "26:10+14",
          "`command` cannot be split into arguments: no closing quotation", None),
-        ("  LOG_LEVEL: info", "  LOG_LEVEL: {from_cfn: x}", "28:14+13",
-         "`variables.LOG_LEVEL` with `from_cfn` is not supported yet",
-         "write it as text"),
-        ("  TOKEN: shop-token", "  TOKEN: {secretsmanager: x}", "33:10+19",
-         "`secrets.TOKEN` with `secretsmanager` is not supported yet",
-         "write it as text"),
+        ("  LOG_LEVEL: info", "  LOG_LEVEL: {from_cfm: x}", "28:15+8",
+         "unknown key `from_cfm` in `variables.LOG_LEVEL`", "did you mean `from_cfn`?"),
+        ("  TOKEN: shop-token", "  TOKEN: {secretmanager: x}", "33:11+13",
+         "unknown key `secretmanager` in `secrets.TOKEN`", "did you mean `secretsmanager`?"),
+        ("  TOKEN: shop-token", "  TOKEN: {secretsmanager: [x]}", "33:27+3",
+         "`secrets.TOKEN.secretsmanager` must be text, not a list", None),
+        ("  TOKEN: shop-token", "  TOKEN: [x]", "33:10+3", "`secrets.TOKEN` must be text, not a list", None),
         ("  TOKEN: shop-token", "  TOKEN:", "33:3+5", "`secrets.TOKEN` has no value", "give it one, or remove the line"),
     ],
 )  # fmt: skip
@@ -289,10 +289,7 @@ def test_bad_manifest(old: str, new: str, position: str, message: str, hint: str
 @pytest.mark.parametrize(
     "key",
     [
-        "logging", "observability", "deployment", "taskdef_overrides",
-        "publish", "nlb", "http.alias", "http.stickiness", "http.additional_rules", "http.allowed_source_ips",
-        "http.version", "http.redirect_to_https", "http.target_container", "image.depends_on",
-        "image.labels", "image.credentials",
+        "observability", "nlb", "http.alb", "image.labels",
     ],
 )  # fmt: skip
 def test_what_aws_copilot_has_and_we_do_not_is_said_by_name(key: str) -> None:
@@ -308,15 +305,11 @@ def test_what_aws_copilot_has_and_we_do_not_is_said_by_name(key: str) -> None:
 
 
 def test_a_slip_in_such_a_key_is_recognised() -> None:
-    (diagnostic,) = problems(BACKEND + "task_def_overrides: {}\n")
+    (diagnostic,) = problems(BACKEND + "observabilty: {}\n")
     assert (diagnostic.message, diagnostic.hint) == (
-        "unknown key `task_def_overrides`",
-        "did you mean `taskdef_overrides`? It is not supported yet",
+        "unknown key `observabilty`",
+        "did you mean `observability`? It is not supported yet",
     )
-
-
-def test_a_backend_service_has_no_http() -> None:
-    assert [d.message for d in problems(BACKEND + "http: {path: /}\n")] == ["`http` is not supported yet"]
 
 
 def test_an_image_is_built_or_found() -> None:
@@ -327,7 +320,7 @@ def test_an_image_is_built_or_found() -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["Request-Driven Web Service", "Worker Service", "Static Site"])
+@pytest.mark.parametrize("kind", ["Request-Driven Web Service", "Static Site"])
 def test_other_kinds_are_refused_by_name(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "manifest.yml"
     path.write_text(f"name: x\ntype: {kind}\nschedule: daily\n")

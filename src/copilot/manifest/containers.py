@@ -1,133 +1,109 @@
-"""What a task is made of beside its main container: volumes, sidecars, the network and the platform."""
+"""What a task is made of beside its main container: sidecars, the order they start in, and the platform."""
 
 from __future__ import annotations
 
-import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from copilot.errors import KeyPath
-from copilot.manifest.faults import Fault, bad_value
-from copilot.manifest.image import ContainerHealthCheck, Port, SidecarImage
+from copilot.manifest.faults import Fault, bad_value, suggestion
+from copilot.manifest.image import ContainerHealthCheck, DependsOn, SidecarImage
+from copilot.manifest.logs import LOG_ROUTER
 from copilot.manifest.scalars import Arguments, Flag, Text
 from copilot.manifest.section import Section
-from copilot.manifest.values import shown
+from copilot.manifest.storage import ContainerPath, PartName, same_place
+from copilot.manifest.values import plain, shown
 from copilot.manifest.variables import Secrets, Variables
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 _PLATFORMS_HINT = "it is `linux/amd64` or `linux/arm64`"
 _SAME_PLATFORM = {"linux/x86_64": "linux/amd64"}
-_PART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
-_CONTAINER_PATH = re.compile(r"/[A-Za-z0-9.\-_/]{0,240}")
+_PLATFORM_KEYS = ("osfamily", "architecture")
+_PORT = re.compile(r"([0-9]{1,9})(?:/(tcp|udp))?", re.IGNORECASE)
+_ESSENTIAL_STATES = ("start", "healthy")
 
 
-def _part_name(value: str) -> str:
-    if not _PART_NAME.fullmatch(value):
-        raise bad_value("must have letters, digits, `-` and `_` only, at most 100, and begin with a letter or digit")
-    return value
+class ExposedPort(NamedTuple):
+    """A port that a sidecar listens on."""
+
+    number: int
+    protocol: Literal["tcp", "udp"] = "tcp"
 
 
-def _container_path(value: str) -> str:
-    if not _CONTAINER_PATH.fullmatch(value):
-        raise bad_value(
-            "must begin with `/` and have letters, digits and `.`, `-`, `_`, `/` only, at most 241", "such as `/data`"
-        )
-    if ".." in value.split("/") or posixpath.normpath(value).strip("/") == "":
-        raise bad_value("must be a folder below `/`", "such as `/data`")
-    return value
+def _port(value: Any) -> ExposedPort:
+    if isinstance(value, ExposedPort):
+        return value
+    number = plain(value)
+    match = _PORT.fullmatch(str(value)) if isinstance(number, (int, str)) and not isinstance(number, bool) else None
+    if match is None:
+        what = "has no value" if number is None else f"must be a port, not {shown(value)}"
+        raise bad_value(what, "such as `8080` or `53/udp`")
+    if not 1 <= int(match[1]) <= 65535:
+        raise bad_value(f"must be a port from 1 to 65535, not {match[1]}")
+    return ExposedPort(int(match[1]), cast("Literal['tcp', 'udp']", (match[2] or "tcp").lower()))
 
 
-def _managed(value: Any) -> Any:
+def _written_port(port: ExposedPort) -> Any:
+    return port.number if port.protocol == "tcp" else f"{port.number}/{port.protocol}"
+
+
+def _platform(value: Any) -> str:
     if isinstance(value, Mapping):
-        key = next((str(k) for k in value), "{}")
-        hint = "write `efs: true`: a new volume then belongs to whom the folder in the image belongs"
-        raise bad_value(f"with `{key}` is not supported yet", hint)
-    return value
-
-
-def _is_true(value: bool) -> bool:
-    if not value:
-        raise bad_value("must be true", "a volume that ends with its task is not supported yet")
-    return value
-
-
-def _connect(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        key = next((str(k) for k in value), "{}")
-        raise bad_value(f"with `{key}` is not supported yet", "write `connect: true`: services reach each other by their names")
-    return value
-
-
-def _port(value: Any) -> Any:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 5:
-        return int(value)
-    if isinstance(value, str) and re.fullmatch(r"[0-9]+/(tcp|udp)", value):
-        raise bad_value("with a protocol is not supported yet", "write the number alone, for TCP")
-    return value
-
-
-def _one_text(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        key = next((str(k) for k in value), "{}")
-        raise bad_value(f"with `{key}` is not supported yet", _PLATFORMS_HINT)
-    return value
-
-
-def _platform(value: str) -> str:
-    known = _SAME_PLATFORM.get(value.lower(), value.lower())
-    if known.startswith("windows/"):
+        value = _short_platform(value)
+    if plain(value) is None:
+        raise bad_value("has no value", _PLATFORMS_HINT)
+    known = str(value).lower()
+    known = _SAME_PLATFORM.get(known, known)
+    if known.startswith("windows"):
         raise bad_value(f"`{known}` is not supported yet", _PLATFORMS_HINT)
     if known not in PLATFORMS:
         raise bad_value(f"is unknown: {shown(value)}", _PLATFORMS_HINT)
     return known
 
 
-PartName = Annotated[str, AfterValidator(_part_name)]
-"""The name of a volume or a sidecar."""
+def _short_platform(value: Mapping[str, Any]) -> str:
+    for key in value:
+        if key not in _PLATFORM_KEYS:
+            meant = suggestion(str(key), _PLATFORM_KEYS)
+            raise bad_value(f"has an unknown key `{key}`", f"did you mean `{meant}`?" if meant else _PLATFORMS_HINT)
+    missing = next((key for key in _PLATFORM_KEYS if not isinstance(value.get(key), str)), None)
+    if missing is not None:
+        raise bad_value(f"must have `{missing}`, which is text", "such as `{osfamily: linux, architecture: arm64}`")
+    return f"{value['osfamily']}/{value['architecture']}"
 
-ContainerPath = Annotated[Text, AfterValidator(_container_path)]
-"""A folder inside a container."""
+
+SidecarPort = Annotated[
+    ExposedPort,
+    BeforeValidator(_port),
+    PlainSerializer(_written_port, when_used="json"),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65535}, {"type": "string"}]}),
+]
+"""A port, with ``/tcp`` or ``/udp`` behind it or nothing, which is TCP."""
 
 Platform = Annotated[
-    Text,
-    BeforeValidator(_one_text),
-    AfterValidator(_platform),
-    WithJsonSchema({"enum": [*PLATFORMS, *_SAME_PLATFORM]}),
+    str,
+    BeforeValidator(_platform),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": [*PLATFORMS, *_SAME_PLATFORM]},
+                {
+                    "type": "object",
+                    "properties": {
+                        "osfamily": {"const": "linux", "description": "The operating system."},
+                        "architecture": {"enum": ["x86_64", "amd64", "arm64"], "description": "The processor."},
+                    },
+                    "required": list(_PLATFORM_KEYS),
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
 ]
-"""Operating system and processor that an image is for."""
-
-
-class VolumeSettings(Section):
-    """A volume of a workload in an environment. It outlives releases, and its tasks share it."""
-
-    hints: ClassVar[Mapping[str, str]] = {"path": "such as `path: /data`"}
-
-    path: ContainerPath = Field(description="Where it is in the main container.")
-    read_only: Flag = Field(True, description="The main container cannot write to it. Default: true, as in AWS Copilot.")
-    efs: Annotated[
-        Flag,
-        BeforeValidator(_managed),
-        AfterValidator(_is_true),
-        WithJsonSchema({"enum": [True, "yes", "on"]}),
-    ] = Field(True, description="Whether it is a file system on AWS that is made for this environment; it is.")
-
-
-class Storage(Section):
-    """The volumes of a workload."""
-
-    unsupported = frozenset({"ephemeral", "readonly_fs"})
-
-    volumes: dict[PartName, VolumeSettings] = Field(default_factory=dict, description="The volumes, by name.")
-
-    @classmethod
-    def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
-        """Two volumes have two places."""
-        return _same_place(
-            ((("volumes", name), volume) for name, volume in _items(data.get("volumes"))),
-        )
+"""Operating system and processor that an image is for: ``linux/amd64`` or ``linux/arm64``."""
 
 
 class MountPoint(Section):
@@ -141,12 +117,15 @@ class MountPoint(Section):
 class SidecarSettings(Section):
     """A container beside the main one. They reach each other on localhost."""
 
-    unsupported = frozenset({"credentialsParameter", "depends_on", "env_file", "labels"})
+    unsupported = frozenset({"env_file", "labels"})
     hints: ClassVar[Mapping[str, str]] = {"image": "such as `image: nginx:1.27`"}
 
     image: SidecarImage = Field(description="An existing image.")
-    port: Annotated[Port, BeforeValidator(_port)] | None = Field(None, description="The port it listens on.")
+    port: SidecarPort | None = Field(None, description="The port it listens on, such as `8080` or `53/udp`.")
     essential: Flag = Field(True, description="When it ends, the task ends.")
+    credentials: Text | None = Field(
+        None, alias="credentialsParameter", description="ARN of the secret with the password for a private registry (aws engine)."
+    )
     variables: Variables = Field(default_factory=dict, description="Environment variables.")
     secrets: Secrets = Field(
         default_factory=dict, description="Environment variable to the name of the secret that holds its value."
@@ -154,27 +133,23 @@ class SidecarSettings(Section):
     entrypoint: Arguments | None = Field(None, description="Replaces the image's entrypoint.")
     command: Arguments | None = Field(None, description="Replaces the image's command.")
     mount_points: tuple[MountPoint, ...] = Field((), description="Volumes of the workload that it has too.")
+    depends_on: DependsOn = Field(default_factory=dict, description="Containers that must be so far before it starts.")
     healthcheck: ContainerHealthCheck | None = Field(None, description="How to find out from inside whether it is healthy.")
 
     @classmethod
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
         """Two volumes have two places."""
         mounts = data.get("mount_points")
-        return _same_place(((("mount_points", i), m) for i, m in enumerate(mounts if isinstance(mounts, list) else ())))
+        return same_place((("mount_points", i), m) for i, m in enumerate(mounts if isinstance(mounts, list) else ()))
 
 
-class Network(Section):
-    """How a workload reaches others."""
-
-    unsupported = frozenset({"vpc"})
-
-    connect: Annotated[Flag, BeforeValidator(_connect)] = Field(
-        False, description="Service Connect on AWS. On this machine services always reach each other by their names."
-    )
+def container_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
+    """What is wrong between the containers of a workload, read off its manifest before that is validated."""
+    yield from _volume_faults(data)
+    yield from _order_faults(data)
 
 
-def sidecar_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
-    """What is wrong between the sidecars of a workload and the rest of its manifest, which is not validated yet."""
+def _volume_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
     storage = data.get("storage")
     volumes = [name for name, _ in _items(storage.get("volumes"))] if isinstance(storage, Mapping) else []
     for name, sidecar in _items(data.get("sidecars")):
@@ -190,16 +165,64 @@ def sidecar_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
                 yield Fault(path, "sentence", f"the workload has no volume {shown(source)}", there)
 
 
+def _order_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
+    """The containers that others wait for exist, can come so far, and do not wait for each other."""
+    main = data.get("name")
+    if not isinstance(main, str):
+        return
+    places: dict[str, KeyPath] = {main: ("image", "depends_on")}
+    essential = {main}
+    image = data.get("image")
+    waits: dict[str, Mapping[str, Any]] = {main: _mapping(image.get("depends_on")) if isinstance(image, Mapping) else {}}
+    for name, sidecar in _items(data.get("sidecars")):
+        if isinstance(sidecar, Mapping) and name != main:
+            places[name] = ("sidecars", name, "depends_on")
+            waits[name] = _mapping(sidecar.get("depends_on"))
+            if plain(sidecar.get("essential", True)) not in (False, "no", "off", "n", "N"):
+                essential.add(name)
+    if isinstance(data.get("logging"), Mapping) and data["logging"].keys() - {"retention"}:
+        places[LOG_ROUTER] = ("logging",)
+        essential.add(LOG_ROUTER)
+    for name, conditions in waits.items():
+        for other, state in conditions.items():
+            path = (*places[name], other)
+            if other not in places:
+                there = ", ".join(container for container in places if container != name)
+                hint = f"there are: {there}" if there else "name it in `sidecars`"
+                yield Fault(path, "sentence", f"the workload has no container {shown(other)}", hint, "key")
+            elif other in essential and isinstance(state, str) and state.lower() in ("complete", "success"):
+                text = f"cannot be `{state.lower()}`: the task ends when `{other}` does"
+                yield Fault(path, "value", text, f"write `start` or `healthy`, or `essential: false` in `{other}`")
+            elif name in (circle := _circle(waits, other)) and name == min(circle):
+                text = (
+                    f"containers wait for each other: {' → '.join((name, *circle))}"
+                    if name != other
+                    else f"`{name}` waits for itself"
+                )
+                yield Fault(path, "sentence", text, "remove one of them", "key")
+
+
+def _circle(waits: Mapping[str, Mapping[str, Any]], start: str) -> Sequence[str]:
+    """Containers from one on, each waiting for the next, until they come back to one that was there; else nothing."""
+    found: list[str] = []
+
+    def leads_back(container: str, goal: str, seen: frozenset[str]) -> list[str] | None:
+        for other in waits.get(container, ()):
+            if other == goal:
+                return [container]
+            if other not in seen:
+                rest = leads_back(other, goal, seen | {other})
+                if rest is not None:
+                    return [container, *rest]
+        return None
+
+    found += leads_back(start, start, frozenset({start})) or []
+    return found
+
+
 def _items(value: Any) -> Iterable[tuple[str, Any]]:
     return value.items() if isinstance(value, Mapping) else ()
 
 
-def _same_place(mounts: Iterable[tuple[KeyPath, Any]]) -> Iterator[Fault]:
-    places: set[str] = set()
-    for at, mount in mounts:
-        path = mount.get("path") if isinstance(mount, Mapping) else None
-        if isinstance(path, str):
-            place = posixpath.normpath(path)
-            if place in places:
-                yield Fault((*at, "path"), "value", f"is where another volume is: {shown(path)}")
-            places.add(place)
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,21 +1,29 @@
-"""The ``http`` section of a workload manifest."""
+"""The ``http`` section of a workload manifest: which requests reach a service, and how."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_network
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from copilot.manifest.faults import bad_value
+from copilot.manifest.faults import Fault, bad_value
 from copilot.manifest.image import Port
-from copilot.manifest.scalars import AnyText, Duration, OrText, Text, Whole
+from copilot.manifest.scalars import AnyText, Duration, Flag, OrText, Text, Whole, Word
 from copilot.manifest.section import Section
-from copilot.manifest.values import shown
+from copilot.manifest.storage import PartName
+from copilot.manifest.values import plain, shown
 
 Threshold = Annotated[Whole, Field(ge=1, le=10)]
+Version = Literal["http1", "http2", "grpc"]
 _ROUTE = re.compile(r"[A-Za-z0-9_\-.$/~\"'@:+&{}]*")
-_SUCCESS_CODES = re.compile(r"[2-4]\d\d(-[2-4]\d\d)?(,[2-4]\d\d(-[2-4]\d\d)?)*")
+_STATUS = r"[2-4]\d\d(-[2-4]\d\d)?"
+_GRPC_STATUS = r"\d\d?(-\d\d?)?"
+_SUCCESS_CODES = re.compile(rf"{_STATUS}(,{_STATUS})*|{_GRPC_STATUS}(,{_GRPC_STATUS})*")
+_HOST = re.compile(r"[A-Za-z0-9*?.\-_${}\\]{1,253}")
+_OLD_SPELLING = {"targetContainer": "target_container"}
 
 
 def _healthcheck(value: Any) -> Any:
@@ -44,13 +52,56 @@ def _check_path(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise bad_value(f"must be the name of a host, not {shown(value)}", "such as `shop.example.com`")
+    return value
+
+
+def _aliases(value: Any) -> Any:
+    if isinstance(value, str):
+        return [{"name": value}]
+    if isinstance(value, (list, tuple)):
+        return [item if isinstance(item, (Mapping, Alias)) else {"name": item} for item in value]
+    if isinstance(value, Mapping):
+        raise bad_value("must be text or a list, not a mapping", "such as `alias: [{name: shop.example.com}]`")
+    return value
+
+
+def _version(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else plain(value)
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise bad_value(f"must be a range of IP addresses, not {shown(value)}", "such as `192.0.2.0/24`") from None
+    if "/" not in value:
+        raise bad_value(f"must be a range of IP addresses, not {shown(value)}", f"did you mean `{value}/32`?")
+    return value
+
+
+def http_section(value: Any) -> Any:
+    """The section with keys as they are spelt today. ``false`` is refused: it needs ``nlb``."""
+    if plain(value) is False:
+        raise bad_value("must not be false: the service would not be reachable, because `nlb` is not supported yet")
+    if isinstance(value, Mapping):
+        return {_OLD_SPELLING.get(str(key), key): item for key, item in value.items() if _OLD_SPELLING.get(str(key)) not in value}
+    return value
+
+
+IpRange = Annotated[Text, AfterValidator(_network)]
+"""A range of IP addresses, such as ``192.0.2.0/24``."""
+
+
 class HealthCheckSettings(Section):
     """When a task counts as healthy."""
 
     path: Annotated[Text, AfterValidator(_check_path)] = Field("/", description="Path to ask for.")
-    port: Port | None = Field(None, description="Port to ask. Default: the image's.")
+    port: Port | None = Field(None, description="Port to ask. Default: `target_port`, or the port requests go to.")
     success_codes: Annotated[AnyText, AfterValidator(_success_codes)] = Field(
-        "200", description="HTTP status codes of a healthy task."
+        "200", description="HTTP status codes of a healthy task; of gRPC with `version: grpc`."
     )
     healthy_threshold: Threshold = Field(2, description="So many good answers in a row make a task healthy.")
     unhealthy_threshold: Threshold = Field(2, description="So many bad answers in a row make it unhealthy.")
@@ -61,24 +112,15 @@ class HealthCheckSettings(Section):
     )
 
 
-class Http(Section):
-    """How requests reach the service."""
+class Alias(Section):
+    """A name that the service is reached by over HTTPS."""
 
-    unsupported = frozenset(
-        {
-            "additional_rules",
-            "alb",
-            "alias",
-            "allowed_source_ips",
-            "hosted_zone",
-            "redirect_to_https",
-            "ssl_policy",
-            "stickiness",
-            "target_container",
-            "targetContainer",
-            "version",
-        }
-    )
+    name: Annotated[Text, AfterValidator(_host)] = Field(description="The name, such as `shop.example.com`.")
+    hosted_zone: Word | None = Field(None, description="ID of the Route 53 zone to write the name to. Default: `hosted_zone`.")
+
+
+class RoutingRule(Section):
+    """Which requests reach the service, and how."""
 
     path: Annotated[Text, AfterValidator(_route)] = Field(
         description="Requests for this path and all below it reach the service; `/` is every path that no other service has."
@@ -89,3 +131,68 @@ class Http(Section):
     deregistration_delay: Annotated[Duration, Field(ge=0, le=3600)] = Field(
         60.0, description="How long a task may finish its requests before it is stopped."
     )
+    stickiness: Flag = Field(False, description="Requests of one visitor go to the same task as long as it runs.")
+    alias: Annotated[tuple[Alias, ...], BeforeValidator(_aliases), OrText()] = Field(
+        (), description="Names that the service is reached by over HTTPS: one, or a list of names or mappings."
+    )
+    hosted_zone: Word | None = Field(None, description="ID of the Route 53 zone to write the names of `alias` to.")
+    allowed_source_ips: tuple[IpRange, ...] = Field(
+        (), description="Only requests from these ranges of IP addresses are answered."
+    )
+    redirect_to_https: Flag = Field(True, description="With an `alias`, requests over HTTP are redirected to HTTPS.")
+    target_container: PartName | None = Field(None, description="Container that gets the requests. Default: the main one.")
+    target_port: Port | None = Field(
+        None, description="Port of the container that gets the requests. Default: the one it listens on."
+    )
+    version: Annotated[Version, BeforeValidator(_version)] = Field(
+        "http1", description="Protocol between the load balancer and the tasks."
+    )
+
+    @classmethod
+    def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
+        """A zone is for names, and the status codes are the protocol's."""
+        if "hosted_zone" in data and not data.get("alias"):
+            yield Fault(("alias",), "missing", hint="`hosted_zone` needs it", at="key")
+        check = data.get("healthcheck")
+        codes = check.get("success_codes") if isinstance(check, Mapping) else None
+        if codes is not None and _SUCCESS_CODES.fullmatch(str(codes)):
+            of_grpc = int(re.split("[-,]", str(codes))[0]) < 100
+            if of_grpc and str(data.get("version", "")).lower() != "grpc":
+                text = "must be HTTP status codes from 200 to 499, such as `200`, `200,301` or `200-299`"
+                yield Fault(("healthcheck", "success_codes"), "value", text)
+            if not of_grpc and str(data.get("version", "")).lower() == "grpc":
+                yield Fault(
+                    ("healthcheck", "success_codes"), "value", "must be status codes of gRPC from 0 to 99, such as `0` or `0-12`"
+                )
+
+
+class AdditionalRule(RoutingRule):
+    """Further requests that reach the service."""
+
+    @classmethod
+    def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
+        """The grace period is the service's."""
+        yield from super().rules(data)
+        check = data.get("healthcheck")
+        if isinstance(check, Mapping) and "grace_period" in check:
+            text = "`grace_period` holds for the whole service and cannot differ between rules"
+            yield Fault(("healthcheck", "grace_period"), "sentence", text, "write it in `http.healthcheck`", "key")
+
+
+class Http(RoutingRule):
+    """How requests reach the service."""
+
+    unsupported: ClassVar[frozenset[str]] = frozenset({"alb"})
+
+    additional_rules: tuple[AdditionalRule, ...] = Field(
+        (), description="Further requests that reach the service, each with keys as above."
+    )
+
+    @property
+    def routing_rules(self) -> tuple[RoutingRule, ...]:
+        """The main rule, then the additional ones."""
+        return (self, *self.additional_rules)
+
+
+HttpField = Annotated[Http, BeforeValidator(http_section)]
+"""The section, with old spellings of keys."""

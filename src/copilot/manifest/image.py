@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
 from copilot.manifest.faults import Fault, bad_value
-from copilot.manifest.scalars import AnyText, Duration, FilePath, OrText, VariableName, Whole, Word
+from copilot.manifest.scalars import AnyText, Choice, Duration, FilePath, OrText, Text, VariableName, Whole, Word
 from copilot.manifest.section import Section
+from copilot.manifest.storage import PartName
 
 Port = Annotated[Whole, Field(ge=1, le=65535)]
 
@@ -44,6 +45,17 @@ def _check_command(value: Any) -> Any:
     return value
 
 
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+Condition = Annotated[Literal["start", "healthy", "complete", "success"], Choice, BeforeValidator(_lower)]
+"""How far another container must be: started, healthy, ended, or ended without an error."""
+
+DependsOn = dict[PartName, Condition]
+"""Container to how far it must be before another one starts."""
+
+
 class ContainerHealthCheck(Section):
     """A command that tells from inside whether a container is healthy."""
 
@@ -72,12 +84,16 @@ class ImageBuild(Section):
 class Image(Section):
     """The container image of a workload that nothing connects to."""
 
-    unsupported = frozenset({"credentials", "labels", "depends_on"})
+    unsupported = frozenset({"labels"})
 
     build: Annotated[ImageBuild, BeforeValidator(_build), OrText()] | None = Field(
         None, description="Path of the Dockerfile, or more about the build. Paths are relative to the repository's root."
     )
     location: Word | None = Field(None, description="An existing image to use instead of building one.")
+    credentials: Text | None = Field(None, description="ARN of the secret with the password for a private registry (aws engine).")
+    depends_on: DependsOn = Field(
+        default_factory=dict, description="Sidecars that must be so far before the main container starts."
+    )
     healthcheck: ContainerHealthCheck | None = Field(None, description="How to find out from inside whether a task is healthy.")
 
     @classmethod

@@ -6,7 +6,7 @@ import re
 import shlex
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -106,6 +106,10 @@ def _duration(value: Any) -> float:
     return seconds
 
 
+def _written_duration(seconds: float) -> str:
+    return f"{seconds:g}s" if seconds < 1e6 else f"{seconds:.0f}s"
+
+
 def _variable_name(value: str) -> str:
     wrong = re.search(r"[=\s\x00-\x1f\x7f]", value)
     if not value:
@@ -143,12 +147,23 @@ def _word(value: str) -> str:
     return value
 
 
-class OrText:
-    """Marks a mapping or list that may also be written as one text, for the JSON Schema."""
+class Or:
+    """Marks a mapping or list that has a short form, for the JSON Schema. The argument is the schema of the short form."""
+
+    def __init__(self, short: JsonSchemaValue) -> None:
+        self._short = short
 
     def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Either of both."""
-        return {"anyOf": [{"type": "string"}, handler(core_schema)]}
+        inner = handler(core_schema)
+        return {"anyOf": [self._short, *(inner["anyOf"] if inner.keys() == {"anyOf"} else [inner])]}
+
+
+class OrText(Or):
+    """Marks a mapping or list that may also be written as one text, for the JSON Schema."""
+
+    def __init__(self) -> None:
+        super().__init__({"type": "string"})
 
 
 AnyText = Annotated[str, BeforeValidator(_any_text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
@@ -176,7 +191,12 @@ Arguments = Annotated[
 ]
 """A command line: one text, split as a shell splits it, or a list of arguments."""
 
-Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema({"type": "string", "examples": ["10s", "1m30s"]})]
+Duration = Annotated[
+    float,
+    BeforeValidator(_duration),
+    PlainSerializer(_written_duration, when_used="json"),
+    WithJsonSchema({"type": "string", "examples": ["10s", "1m30s"]}),
+]
 """A length of time, in seconds."""
 
 Command = Annotated[Text, BeforeValidator(_command)]

@@ -7,16 +7,19 @@ from typing import Any
 
 from copilot.errors import NotFoundError
 from copilot.manifest.buildspec import Buildspec
+from copilot.manifest.environment import EnvironmentManifest
 from copilot.manifest.pipeline import PipelineManifest
 from copilot.manifest.section import Section
-from copilot.manifest.workload import BackendService, LoadBalancedWebService, ScheduledJob
+from copilot.manifest.workload import BackendService, LoadBalancedWebService, ScheduledJob, WorkerService
 from copilot.manifest.workspace_file import WorkspaceFile
 
 MODELS: Mapping[str, type[Section]] = {
     "pipeline": PipelineManifest,
     "Load Balanced Web Service": LoadBalancedWebService,
     "Backend Service": BackendService,
+    "Worker Service": WorkerService,
     "Scheduled Job": ScheduledJob,
+    "environment": EnvironmentManifest,
     "buildspec": Buildspec,
     "workspace": WorkspaceFile,
 }
@@ -28,7 +31,7 @@ _OVERRIDES = "environments"
 
 
 def schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a kind of file: ``pipeline``, ``workspace``, ``buildspec`` or a workload's type.
+    """The JSON Schema (draft 2020-12) of a kind of file: one of `MODELS`.
 
     It describes the shape. The rules between several keys are the loader's.
 

@@ -4,12 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticOmit
 
 from copilot.manifest.faults import Fault, bad_value, faults_of, raised, suggestion
 from copilot.manifest.values import kind_of, plain
+
+T = TypeVar("T")
+
+
+class NoKey:
+    """Marks a field that cannot be written in a file."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """It is not part of the JSON Schema."""
+        raise PydanticOmit
+
+
+def checked(adapter: TypeAdapter[T], value: Any) -> T:
+    """A value as a type has it, for a validator of one of several forms to return. Raises PydanticCustomError with its faults."""
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise raised(faults_of(error)) from None
 
 
 class Section(BaseModel):
@@ -19,6 +47,8 @@ class Section(BaseModel):
 
     * ``unsupported``: keys that AWS Copilot or CodeBuild define and this tool does not read yet.
     * ``hints``: what to write for a required key that is missing.
+
+    A field with `NoKey` holds what a short form says, such as the number in ``count: 2``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +65,8 @@ class Section(BaseModel):
     @classmethod
     def keys(cls) -> tuple[str, ...]:
         """The keys as they are written in the file."""
-        return tuple(field.alias or name for name, field in cls.model_fields.items())
+        fields = cls.model_fields.items()
+        return tuple(f.alias or name for name, f in fields if not any(isinstance(m, NoKey) for m in f.metadata))
 
     @model_validator(mode="wrap")
     @classmethod

@@ -7,22 +7,47 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from copilot.errors import Diagnostic, ManifestError
-from copilot.manifest.faults import bad_value
+from copilot.manifest.faults import bad_value, suggestion
 from copilot.manifest.loader import SourceText, read
 from copilot.manifest.scalars import AnyText, FilePath, Text, VariableName
+from copilot.manifest.section import Section, checked
 from copilot.manifest.tree import Span
 
 ENV_FILE_SUFFIX = ".env"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
 
 
-def _setting(value: Any) -> Any:
-    if isinstance(value, Mapping) and value.keys() & {"from_cfn", "secretsmanager"}:
-        raise bad_value(f"with `{next(iter(value))}` is not supported yet", "write it as text")
-    return value
+class FromCfn(Section):
+    """A value that a CloudFormation stack exports."""
+
+    from_cfn: Text = Field(description="Name of the CloudFormation export that holds the value.")
+
+
+class FromSecretsManager(Section):
+    """A secret of AWS Secrets Manager."""
+
+    secretsmanager: Text = Field(
+        description="Name of the secret, or `name:json-key:version-stage:version-id`; only the name is required."
+    )
+
+
+def _text_or(text: Any, *sections: type[Section]) -> BeforeValidator:
+    """Text, or one of several mappings, which are told apart by their only key."""
+    plain_text: TypeAdapter[str] = TypeAdapter(text)
+    by_key = {section.keys()[0]: TypeAdapter(section) for section in sections}
+
+    def settle(value: Any) -> Any:
+        if isinstance(value, sections):
+            return value
+        if not isinstance(value, Mapping):
+            return checked(plain_text, value)
+        meant = next((suggestion(str(key), by_key) for key in value), None)
+        return checked(by_key[meant or next(iter(by_key))], value)
+
+    return BeforeValidator(settle)
 
 
 def _env_file(value: str) -> str:
@@ -31,11 +56,17 @@ def _env_file(value: str) -> str:
     return value
 
 
-Variables = dict[VariableName, Annotated[AnyText, BeforeValidator(_setting)]]
+TextOrImport = Annotated[Text | FromCfn, _text_or(Text, FromCfn)]
+"""Text, or the name of a CloudFormation export that holds it."""
+
+Variables = dict[VariableName, Annotated[AnyText | FromCfn, _text_or(AnyText, FromCfn)]]
 """Environment variables."""
 
-Secrets = dict[VariableName, Annotated[Text, BeforeValidator(_setting)]]
-"""Environment variable to the name of the secret that holds its value."""
+Secret = Annotated[Text | FromSecretsManager | FromCfn, _text_or(Text, FromSecretsManager, FromCfn)]
+"""Where a secret is: the name of an SSM parameter or an ARN, a name in Secrets Manager, or an export that holds one of these."""
+
+Secrets = dict[VariableName, Secret]
+"""Environment variable to the secret that holds its value."""
 
 EnvFile = Annotated[FilePath, AfterValidator(_env_file)]
 """Path of a file of environment variables."""

@@ -9,22 +9,27 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from copilot.errors import KeyPath, ManifestError, Problem
-from copilot.manifest.containers import Network, PartName, Platform, SidecarSettings, Storage, sidecar_faults
+from copilot.manifest.containers import Platform, SidecarSettings, container_faults
+from copilot.manifest.deployment import Deployment, TaskdefChange
 from copilot.manifest.faults import Fault, bad_value, suggestion
-from copilot.manifest.http import Http
+from copilot.manifest.http import HttpField
 from copilot.manifest.image import Image, PublicImage, ServiceImage
 from copilot.manifest.loader import Document, SourceText, display_path, read, span_of, tree_of, validate
+from copilot.manifest.logs import Logging
+from copilot.manifest.network import Network
 from copilot.manifest.overrides import Overridable
 from copilot.manifest.scalars import Arguments, Duration, Flag, Name, Text, Whole
+from copilot.manifest.scaling import Count, CountField
 from copilot.manifest.schedule import ScheduleError, parse_schedule
 from copilot.manifest.section import Section
+from copilot.manifest.storage import PartName, Storage
+from copilot.manifest.topics import Publish, Subscribe
 from copilot.manifest.values import plain, shown
 from copilot.manifest.variables import EnvFile, Secrets, Variables, load_env_file
 
-KINDS = ("Load Balanced Web Service", "Backend Service", "Scheduled Job")
-NOT_YET = ("Request-Driven Web Service", "Worker Service", "Static Site")
-_KINDS_HINT = "it is `Load Balanced Web Service`, `Backend Service` or `Scheduled Job`"
-_AUTOSCALING = {"range", "cooldown", "cpu_percentage", "memory_percentage", "requests", "response_time", "queue_delay", "spot"}
+KINDS = ("Load Balanced Web Service", "Backend Service", "Worker Service", "Scheduled Job")
+NOT_YET = ("Request-Driven Web Service", "Static Site")
+_KINDS_HINT = "it is `Load Balanced Web Service`, `Backend Service`, `Worker Service` or `Scheduled Job`"
 
 
 def _kind(value: Any) -> Any:
@@ -36,9 +41,9 @@ def _kind(value: Any) -> Any:
     return value
 
 
-def _count(value: Any) -> Any:
-    if isinstance(value, Mapping) and _AUTOSCALING & value.keys():
-        raise bad_value("with autoscaling is not supported yet", "write a whole number")
+def _exec(value: Any) -> Any:
+    if isinstance(value, Mapping) and value.keys() == {"enable"}:
+        return value["enable"]
     return value
 
 
@@ -53,7 +58,7 @@ def _schedule(value: str) -> str:
 class Workload(Overridable):
     """What every kind of workload has."""
 
-    unsupported = frozenset({"deployment", "logging", "nlb", "observability", "publish", "taskdef_overrides"})
+    unsupported = frozenset({"nlb", "observability"})
 
     hints: ClassVar[Mapping[str, str]] = {
         "type": _KINDS_HINT,
@@ -77,41 +82,82 @@ class Workload(Overridable):
         default_factory=dict, description="Environment variable to the name of the secret that holds its value."
     )
     platform: Platform | None = Field(None, description="What the image is built for. Default: this machine's.")
-    storage: Storage = Field(default_factory=Storage, description="Files that outlive releases.")
+    storage: Storage = Field(default_factory=Storage, description="Volumes, and the disk of a task.")
     sidecars: dict[PartName, SidecarSettings] = Field(
         default_factory=dict, description="Containers beside the main one in each task, by name."
     )
-    network: Network = Field(default_factory=Network, description="How it reaches other workloads.")
-    exec: Flag = Field(False, description="Allow commands in tasks on AWS. On this machine `svc exec` always works.")
+    network: Network = Field(default_factory=Network, description="How it reaches others, and where it is on AWS.")
+    publish: Publish = Field(default_factory=Publish, description="Messages that it sends to other workloads.")
+    logging: Logging = Field(default_factory=Logging, description="How long logs are kept on AWS, and where else they go.")
+    taskdef_overrides: tuple[TaskdefChange, ...] = Field(
+        (), description="Changes to the task definition on AWS that no other key makes."
+    )
+    exec: Annotated[Flag, BeforeValidator(_exec)] = Field(
+        False, description="Allow commands in tasks on AWS. On this machine `svc exec` always works."
+    )
 
     @classmethod
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
-        """Sidecars fit the rest, and so do overrides."""
-        yield from sidecar_faults(data)
+        """Containers fit each other, and so do overrides."""
+        yield from container_faults(data)
         yield from super().rules(data)
 
 
 class Service(Workload):
     """What every kind of service has."""
 
+    scaled_by: ClassVar[Mapping[str, str]] = {}
+
+    count: CountField = Field(
+        default_factory=lambda: Count.of(1),
+        description="How many tasks run: a number, or a mapping to scale between two. Default: 1.",
+    )
+    deployment: Deployment = Field(default_factory=Deployment, description="How new releases replace old ones on AWS.")
+
+    @classmethod
+    def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
+        """It is scaled by something that it has."""
+        yield from super().rules(data)
+        count = data.get("count")
+        for key in count if isinstance(count, Mapping) else ():
+            if key in cls.not_scaled_by(data):
+                yield Fault(("count", key), "sentence", f"`{key}` {cls.not_scaled_by(data)[key]}", "use `cpu_percentage`", "key")
+
+    @classmethod
+    def not_scaled_by(cls, data: Mapping[str, Any]) -> Mapping[str, str]:
+        """Keys of `count` that such a service cannot be scaled by, with what follows the key in a sentence."""
+        del data
+        return {"queue_delay": "is for a worker service, which has a queue"}
+
+
+class ReachableService(Service):
+    """A service that others may connect to."""
+
     image: ServiceImage = Field(description="The container image.")
-    count: Annotated[Whole, Field(ge=0), BeforeValidator(_count)] = Field(1, description="How many tasks run.")
 
 
-class LoadBalancedWebService(Service):
+class LoadBalancedWebService(ReachableService):
     """A service that the environment's load balancer sends requests to."""
 
     type: Annotated[Literal["Load Balanced Web Service"], BeforeValidator(_kind)] = Field(description="The kind of workload.")
     image: PublicImage = Field(description="The container image.")
-    http: Http = Field(description="How requests reach the service.")
+    http: HttpField = Field(description="How requests reach the service.")
 
 
-class BackendService(Service):
+class BackendService(ReachableService):
     """A service that only other services of the environment can reach."""
 
-    unsupported = Workload.unsupported | {"http"}
-
     type: Annotated[Literal["Backend Service"], BeforeValidator(_kind)] = Field(description="The kind of workload.")
+    http: HttpField | None = Field(
+        None, description="How requests reach the service through the environment's internal load balancer."
+    )
+
+
+class WorkerService(Service):
+    """A service that works on messages from a queue. Nothing connects to it."""
+
+    type: Annotated[Literal["Worker Service"], BeforeValidator(_kind)] = Field(description="The kind of workload.")
+    subscribe: Subscribe = Field(default_factory=Subscribe, description="Where its messages come from.")
 
 
 class Trigger(Section):
@@ -139,8 +185,8 @@ class ScheduledJob(Workload):
     )
 
 
-WorkloadManifest = LoadBalancedWebService | BackendService | ScheduledJob
-WorkloadDocument = Document[LoadBalancedWebService] | Document[BackendService] | Document[ScheduledJob]
+WorkloadManifest = LoadBalancedWebService | BackendService | WorkerService | ScheduledJob
+WorkloadDocument = Document[LoadBalancedWebService] | Document[BackendService] | Document[WorkerService] | Document[ScheduledJob]
 
 
 def load_workload(path: Path, *, shown_as: str | None = None) -> WorkloadDocument:
@@ -162,6 +208,8 @@ def parse_workload(source: SourceText) -> WorkloadDocument:
     meant = kind if kind in KINDS else suggestion(str(kind), KINDS)
     if meant == "Scheduled Job" or (meant is None and "on" in tree.root.data):
         return validate(source, tree, ScheduledJob)
+    if meant == "Worker Service" or (meant is None and "subscribe" in tree.root.data):
+        return validate(source, tree, WorkerService)
     if meant == "Backend Service" or (meant is None and "http" not in tree.root.data):
         return validate(source, tree, BackendService)
     return validate(source, tree, LoadBalancedWebService)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from copilot.manifest.containers import MountPoint, SidecarSettings, VolumeSettings
+from copilot.manifest.containers import MountPoint, SidecarSettings
 from copilot.manifest.http import Http
 from copilot.manifest.image import ContainerHealthCheck
-from copilot.manifest.workload import LoadBalancedWebService, ScheduledJob, Service, Workload
+from copilot.manifest.storage import VolumeSettings
+from copilot.manifest.variables import FromCfn, FromSecretsManager
+from copilot.manifest.workload import LoadBalancedWebService, ReachableService, ScheduledJob, Service, Workload
 from copilot.release.description import (
     ContainerCheck,
     HealthCheck,
@@ -48,13 +50,13 @@ def describe(
         type=cast("WorkloadType", settled.type),
         image=image,
         revision=revision,
-        count=settled.count if isinstance(settled, Service) else 1,
+        count=settled.count.desired if isinstance(settled, Service) else 1,
         cpu=settled.cpu,
         memory=settled.memory,
-        port=settled.image.port if isinstance(settled, Service) else None,
+        port=settled.image.port if isinstance(settled, ReachableService) else None,
         routing=_routing(settled.http) if isinstance(settled, LoadBalancedWebService) else None,
-        variables={**(env_file or {}), **settled.variables},
-        secrets=settled.secrets,
+        variables={**(env_file or {}), **_variables(settled.variables)},
+        secrets=_secrets(settled.secrets),
         entrypoint=settled.entrypoint,
         command=settled.command,
         check=_check(settled.image.healthcheck),
@@ -63,6 +65,17 @@ def describe(
         platform=settled.platform,
         schedule=_schedule(settled) if isinstance(settled, ScheduledJob) else None,
     )
+
+
+def _variables(variables: Mapping[str, str | FromCfn]) -> dict[str, str]:
+    """Those with a value; what a stack exports exists on AWS only."""
+    return {name: value for name, value in variables.items() if isinstance(value, str)}
+
+
+def _secrets(secrets: Mapping[str, str | FromSecretsManager | FromCfn]) -> dict[str, str]:
+    """Secrets by the names that they have in the engine's store, whichever store of AWS they are meant for."""
+    names = {n: s.secretsmanager if isinstance(s, FromSecretsManager) else s for n, s in secrets.items()}
+    return {name: secret for name, secret in names.items() if isinstance(secret, str)}
 
 
 def _check(check: ContainerHealthCheck | None) -> ContainerCheck | None:
@@ -79,10 +92,10 @@ def _sidecar(name: str, sidecar: SidecarSettings) -> Sidecar:
     return Sidecar(
         name=name,
         image=sidecar.image.location,
-        port=sidecar.port,
+        port=sidecar.port.number if sidecar.port is not None else None,
         essential=sidecar.essential,
-        variables=sidecar.variables,
-        secrets=sidecar.secrets,
+        variables=_variables(sidecar.variables),
+        secrets=_secrets(sidecar.secrets),
         entrypoint=sidecar.entrypoint,
         command=sidecar.command,
         volumes=tuple(_volume(mount.source_volume, mount) for mount in sidecar.mount_points),
