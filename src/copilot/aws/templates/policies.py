@@ -1,0 +1,56 @@
+"""IAM policy documents as plain data, and the few permissions that cannot be narrowed down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+EXCEPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "cloudformation:ValidateTemplate": "checks a text: there is no resource yet, and no condition to set",
+        "ec2:DescribeNetworkInterfaces": "EC2 lists without regard to resources, and has no condition but the region",
+        "ec2:DescribeSecurityGroups": "EC2 lists without regard to resources, and has no condition but the region",
+        "ec2:DescribeSubnets": "EC2 lists without regard to resources, and has no condition but the region",
+        "ec2:DescribeVpcs": "EC2 lists without regard to resources, and has no condition but the region",
+        "ecr:GetAuthorizationToken": "signs in to the registry as a whole; each repository says who may do what in it",
+        "route53:ListHostedZonesByName": "finds a zone by its name, before its number is known",
+        "ssmmessages:CreateControlChannel": "opens a task's own session; the service knows no resources",
+        "ssmmessages:CreateDataChannel": "opens a task's own session; the service knows no resources",
+        "ssmmessages:OpenControlChannel": "opens a task's own session; the service knows no resources",
+        "ssmmessages:OpenDataChannel": "opens a task's own session; the service knows no resources",
+        "tag:GetResources": "finds resources of all kinds by their tags; what it answers is what the caller may see",
+    }
+)
+"""Actions that may be allowed on ``*``, each with the reason: AWS lets them be limited neither to a resource nor by a condition.
+
+The source is the Service Authorization Reference. A test holds every statement of every template against this table.
+"""
+
+VERSION = "2012-10-17"
+
+
+def policy(*statements: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy document."""
+    return {"Version": VERSION, "Statement": [dict(statement) for statement in statements]}
+
+
+def allow(
+    actions: Sequence[str],
+    resources: Any = None,
+    *,
+    principal: Any = None,
+    condition: Mapping[str, Any] | None = None,
+    sid: str | None = None,
+) -> dict[str, Any]:
+    """A statement that allows; what is None is left out, as trust policies leave out the resource.
+
+    Actions are sorted, so that equal permissions make equal templates.
+    """
+    parts = {"Sid": sid, "Effect": "Allow", "Principal": principal, "Action": sorted(actions), "Resource": resources}
+    return {key: value for key, value in {**parts, "Condition": condition}.items() if value is not None}
+
+
+def trusted(principal: Mapping[str, Any], condition: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A trust policy: who may take a role."""
+    return policy(allow(["sts:AssumeRole"], principal=principal, condition=condition))

@@ -1,0 +1,135 @@
+"""Every IAM statement of a template, and whether it allows no more than it must."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cfnlint.decode.decode import decode_str  # type: ignore[import-untyped] # annotated, but it says so nowhere
+
+from copilot.aws.templates.policies import EXCEPTIONS
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement of a policy document.
+
+    Attributes:
+        where: Logical ID of the resource it is in, and the way to the document.
+        on_itself: Whether the document is a key's policy, in which ``*`` is that key.
+        data: The statement as the template has it, with functions in their long form.
+    """
+
+    where: str
+    on_itself: bool
+    data: Mapping[str, Any]
+
+    @property
+    def allows(self) -> bool:
+        return bool(self.data["Effect"] == "Allow")
+
+    @property
+    def actions(self) -> list[str]:
+        return _list(self.data.get("Action", []))
+
+    @property
+    def resources(self) -> list[Any]:
+        return _list(self.data.get("Resource", []))
+
+    @property
+    def principals(self) -> list[Any]:
+        principal = self.data.get("Principal", [])
+        return [item for value in principal.values() for item in _list(value)] if isinstance(principal, Mapping) else [principal]
+
+    @property
+    def conditioned(self) -> bool:
+        return bool(self.data.get("Condition"))
+
+
+def statements(template: str) -> list[Statement]:
+    """Every statement of every policy document anywhere in a template."""
+    decoded, errors = decode_str(template)
+    assert not errors, errors
+    found: list[Statement] = []
+    for logical_id, resource in decoded.get("Resources", {}).items():
+        for path, document in _documents(resource.get("Properties", {}), ()):
+            on_itself = resource["Type"] == "AWS::KMS::Key"
+            found += (
+                Statement(".".join((logical_id, *path)), on_itself, each)
+                for item in _list(document["Statement"])
+                for each in _alternatives(item)
+            )
+    return found
+
+
+def assert_least_privilege(template: str) -> None:
+    """Fails if a statement allows more than it must.
+
+    No actions of a whole service; no ``*`` for a resource, but for the actions in `EXCEPTIONS` and where a condition
+    limits it; nothing is for everyone; a role is passed only to named services.
+    """
+    problems = [f"{statement.where}: {problem}" for statement in statements(template) for problem in excesses(statement)]
+    assert not problems, "\n".join(problems)
+
+
+def excesses(statement: Statement) -> list[str]:
+    """In what a statement allows too much, one line each."""
+    if not statement.allows:
+        return []
+    problems = [
+        f"{key} allows all but what it names" for key in ("NotAction", "NotResource", "NotPrincipal") if key in statement.data
+    ]
+    problems += [f"{action} is all of a service" for action in statement.actions if action == "*" or action.endswith(":*")]
+    if any(_everything(resource) for resource in statement.resources) and not (statement.on_itself or statement.conditioned):
+        problems += [f"{action} on every resource" for action in statement.actions if action not in EXCEPTIONS]
+    if any(_everyone(principal) for principal in statement.principals) and not statement.conditioned:
+        problems.append("everyone may")
+    if "iam:PassRole" in statement.actions and "iam:PassedToService" not in str(statement.data.get("Condition")):
+        problems.append("iam:PassRole to any service")
+    return problems
+
+
+def _documents(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    if isinstance(value, Mapping):
+        if "Statement" in value:
+            yield path, value
+            return
+        for key, item in value.items():
+            yield from _documents(item, (*path, str(key)))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _documents(item, (*path, str(index)))
+
+
+def _alternatives(item: Any) -> Iterator[Mapping[str, Any]]:
+    if "Fn::If" in item:
+        for branch in item["Fn::If"][1:]:
+            yield from _alternatives(branch)
+    elif "Ref" not in item:  # AWS::NoValue
+        yield item
+
+
+def _everything(resource: Any) -> bool:
+    """Whether it is every resource of a service: ``*``, or a name of which only the service is said."""
+    text = _text(resource)
+    return text == "*" or (text.startswith("arn:") and text.split(":", 5)[-1] in {"*", "*/*"})
+
+
+def _everyone(principal: Any) -> bool:
+    return _text(principal) == "*"
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, Mapping):
+        return str(value)
+    if "Fn::Sub" not in value:
+        return str(dict(value))
+    content = value["Fn::Sub"]
+    text = str(content[0] if isinstance(content, list) else content)
+    # The colons of ${AWS::Region} are not those between the parts of an ARN.
+    return text.replace("${AWS::", "${")
+
+
+def _list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
