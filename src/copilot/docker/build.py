@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from copilot.docker import command
+from copilot.docker.cache import NO_CACHE, Cache, own_builder
 from copilot.docker.client import Docker
 from copilot.docker.failures import failure
 from copilot.docker.trouble import explain
@@ -35,7 +36,7 @@ _ADVICE = re.compile(
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def build(docker: Docker, request: ImageRequest, names: Sequence[str], out: Print) -> str:
+def build(docker: Docker, request: ImageRequest, names: Sequence[str], out: Print, cache: Cache = NO_CACHE) -> str:
     """Build an image; the answer is its digest, ``sha256:<64 hex>``. The same content gives the same digest.
 
     Args:
@@ -43,6 +44,7 @@ def build(docker: Docker, request: ImageRequest, names: Sequence[str], out: Prin
         request: What to build.
         names: What it is called there, each with its tag.
         out: Takes what the build prints.
+        cache: Layers of earlier builds, besides those that the engine has.
 
     Raises:
         BuildError: It failed, or no engine answers.
@@ -64,10 +66,12 @@ def build(docker: Docker, request: ImageRequest, names: Sequence[str], out: Prin
             tags=names,
             digest_file=digest_file,
             target=request.target,
-            args=request.args,
-            cache_from=request.cache_from,
+            args={**(request.args or {}), **cache.args},
+            cache_from=(*request.cache_from, *cache.sources),
+            cache_to=cache.destinations,
             platform=request.platform,
             classic=not buildkit,
+            load=buildkit and own_builder(),
         )
         try:
             code = docker.stream(arguments, take, _variables(buildkit=buildkit))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from copilot.docker import command
 from copilot.docker.failures import failure, no_answer, no_command
@@ -27,10 +28,15 @@ class Answer:
 
 
 class Docker:
-    """The `docker` command."""
+    """The `docker` command.
 
-    def __init__(self) -> None:
+    Args:
+        configuration: The folder of its configuration; None: the user's own.
+    """
+
+    def __init__(self, configuration: Path | None = None) -> None:
         self._program: str | None = None
+        self._configuration = {} if configuration is None else {"DOCKER_CONFIG": str(configuration)}
 
     @property
     def program(self) -> str:
@@ -65,7 +71,7 @@ class Docker:
                 [self.program, *arguments],
                 input=stdin.encode(),
                 capture_output=True,
-                env={**os.environ, **(variables or {})},
+                env=self._variables(variables),
                 timeout=seconds,
                 check=False,
             )
@@ -91,7 +97,7 @@ class Docker:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **(variables or {})},
+            env=self._variables(variables),
         ) as process:
             try:
                 for line in process.stdout or ():
@@ -100,6 +106,9 @@ class Docker:
                 process.kill()
                 raise
         return process.returncode
+
+    def _variables(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        return {**os.environ, **self._configuration, **(more or {})}
 
     def check(self) -> None:
         """Raises EngineUnavailableError unless an engine answers, with the reason."""
