@@ -1,0 +1,170 @@
+"""Images of workloads, with a real container engine, a real registry, and an emulator of ECR."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from copilot.aws.client import Aws
+from copilot.aws.ecr import Repository
+from copilot.aws.images import Wanted, publish_images
+from copilot.image import ImageRequest
+from tests.aws.conftest import ACCOUNT
+from tests.docker import DOCKERFILE, DockerEngine, context
+from tests.registry import Registry, serve
+
+COMMIT = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
+# What the emulator's ECR gives for a password, and its hash.
+LOGIN = ("AWS", f"{ACCOUNT}-auth-token")
+HASHED = "$2b$04$wZRotYZuqv3bgXH7/jWTWuCiFY25RKYgQG8waiArmmxS4rNLW2K06"
+
+
+@pytest.fixture(scope="module")
+def registries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Registry, Registry]]:
+    """Those of two regions, with nobody's images in them at first."""
+    folder = tmp_path_factory.mktemp("registries")
+    with (
+        serve(folder / "one", login=LOGIN, hashed=HASHED) as one,
+        serve(folder / "two", login=LOGIN, hashed=HASHED) as two,
+    ):
+        yield one, two
+
+
+@dataclass
+class Shop:
+    """An application with a repository in each of two registries."""
+
+    application: str
+    aws: Aws
+    registries: tuple[Registry, Registry]
+    folder: Path
+    lines: list[str]
+
+    def wanted(self, dockerfile: str = DOCKERFILE, **changes: object) -> Wanted:
+        folder = context(self.folder / "api", dockerfile)
+        request = ImageRequest(self.application, "api", folder / "Dockerfile", folder, revision=COMMIT)
+        own = replace(request, **changes)  # type: ignore[arg-type] # a test's shorthand
+        return Wanted(own, tuple(Repository(f"{r.host}/{self.application}/api", self.aws) for r in self.registries))
+
+    def publish(self, *wanted: Wanted, tag: str | None = None) -> list[dict[str, str]]:
+        return publish_images(wanted or (self.wanted(),), self.lines.append, tag=tag)
+
+    def said(self, text: str) -> int:
+        return sum(text in line for line in self.lines)
+
+
+@pytest.fixture
+def shop(aws: Aws, docker: DockerEngine, registries: tuple[Registry, Registry], tmp_path: Path) -> Iterator[Shop]:
+    """With a name that no other test has, as the engine and the registries are shared."""
+    shop = Shop(f"shop-{uuid.uuid4().hex[:8]}", aws, registries, tmp_path, [])
+    aws.ecr.create_repository(repositoryName=f"{shop.application}/api")
+    yield shop
+    docker.ask("image", "rm", *docker.run("image", "ls", "--quiet", f"copilot/{shop.application}/*").split())
+
+
+@pytest.fixture(autouse=True)
+def _own_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see no configuration of `docker` but theirs."""
+    folder = tmp_path / "docker"
+    folder.mkdir()
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+
+
+def test_one_build_is_pushed_to_every_repository(shop: Shop, docker: DockerEngine, tmp_path: Path) -> None:
+    [published] = shop.publish()
+    for registry in shop.registries:
+        name = f"{shop.application}/api"
+        assert registry.tags(name) == ["a1b2c3d", "latest"]
+        digest = registry.digest(name, "latest")
+        assert registry.digest(name, "a1b2c3d") == digest
+        assert published[f"{registry.host}/{name}"] == f"{registry.host}/{name}@{digest}"
+    assert shop.said("api: building from") == 1
+    assert shop.said("api: pushed to ") == 2
+    # What is left on the engine is the image under a name of its own.
+    names = docker.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
+    assert [name for name in names if shop.application in name] == [f"copilot/{shop.application}/api:latest"]
+    assert list((tmp_path / "docker").iterdir()) == []
+
+
+def test_what_is_published_can_be_pulled_by_its_digest(
+    shop: Shop, docker: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [published] = shop.publish()
+    reference = next(iter(published.values()))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    reader = DockerEngine()
+    assert "no basic auth credentials" in reader.ask("pull", reference).stderr
+    reader.run("login", "--username", LOGIN[0], "--password", LOGIN[1], shop.registries[0].host)
+    reader.run("pull", reference)
+    assert docker.inspect(reference)["Id"] == docker.inspect(f"copilot/{shop.application}/api:latest")["Id"]
+    docker.run("image", "rm", reference)
+
+
+def test_an_image_that_is_there_is_not_pushed_again(shop: Shop) -> None:
+    shop.registries = (shop.registries[0], shop.registries[0])
+    [first] = shop.publish()
+    assert shop.said("pushed to") == 1
+    registry, name = shop.registries[0], f"{shop.application}/api"
+    manifest, digest = registry.manifest(name, "latest"), registry.digest(name, "latest")
+    shop.aws.ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag="latest", imageDigest=digest)
+    # Of another commit, but with the same content: ECR gives it one more name.
+    assert shop.publish(shop.wanted(revision="b" * 40)) == [first]
+    assert shop.said("pushed to") == 1
+    assert shop.said(f"api: {registry.host}/{name} has it already") == 1
+    assert registry.tags(name) == ["a1b2c3d", "latest"]
+    [image] = shop.aws.ecr.describe_images(repositoryName=name)["imageDetails"]
+    assert sorted(image["imageTags"]) == ["bbbbbbb", "latest"]
+    # With other content it is another image.
+    [other] = shop.publish(shop.wanted(DOCKERFILE + "ENV OTHER=1\n"))
+    assert other != first
+    assert shop.said("pushed to") == 2
+
+
+def test_several_images_at_once(shop: Shop) -> None:
+    main = shop.wanted()
+    beside = replace(shop.wanted(DOCKERFILE + "ENV BESIDE=1\n"), sidecar="proxy")
+    api, proxy = shop.publish(main, beside, tag="v1.2")
+    assert api != proxy
+    assert shop.registries[1].tags(f"{shop.application}/api") == ["latest", "proxy-latest", "proxy-v1.2", "v1.2"]
+    assert shop.said("api/proxy: pushed to ") == 2
+
+
+def test_a_machine_without_layers_takes_them_from_the_repository(shop: Shop, docker: DockerEngine) -> None:
+    wanted = shop.wanted(f"FROM scratch\nENV NAME={shop.application}\nCOPY server.sh /\n", platform="linux/amd64")
+    [first] = shop.publish(wanted)
+    assert not shop.said("Using cache")
+    docker.run("image", "rm", "--force", f"copilot/{shop.application}/api:latest")
+    [second] = shop.publish(wanted)
+    assert shop.said("Using cache") == 2
+    # Not even a time is another.
+    assert second == first
+
+
+def test_buildkit_takes_them_from_notes_beside_the_image(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Path("/usr/bin/docker")
+    if not client.exists() or b"version 20." not in subprocess.run([client, "--version"], capture_output=True, check=True).stdout:
+        pytest.skip("only clients as old as Debian's bring BuildKit without a plugin")
+    monkeypatch.setenv("PATH", f"/usr/bin:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_BUILDKIT", "1")
+    [first] = shop.publish()
+    one, two = shop.registries
+    name = f"{shop.application}/api"
+    assert one.tags(name) == ["a1b2c3d", "buildcache", "latest"]
+    assert two.tags(name) == ["a1b2c3d", "latest"]
+    configuration = json.loads(one.manifest(name, "buildcache"))["config"]["digest"]
+    assert "moby.buildkit.cache.v0" in one.get(f"{name}/blobs/{configuration}")[0]
+    assert one.digest(name, "latest") != one.digest(name, "buildcache")
+    begin = len(shop.lines)
+    [second] = shop.publish()
+    [importing] = [
+        number for number, line in enumerate(shop.lines[begin:]) if f"importing cache manifest from {one.host}" in line
+    ]
+    assert not any("ERROR" in line for line in shop.lines[begin:][importing:])
+    assert second == first
