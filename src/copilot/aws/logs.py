@@ -71,8 +71,8 @@ def last_lines(aws: Aws, query: LogQuery, limit: int) -> list[LogLine]:
     lines: list[LogLine] = []
     with _found(query.group):
         for stream in _streams(aws, query, _NEWEST_STREAMS):
-            arguments: dict[str, Any] = {"logGroupName": query.group, "logStreamName": stream, "limit": min(limit, _MOST_LINES)}
-            answer = aws.logs.get_log_events(**arguments, **_span(query), startFromHead=False)
+            arguments: dict[str, Any] = {"limit": min(limit, _MOST_LINES), **_span(query)}
+            answer = aws.logs.get_log_events(logGroupName=query.group, logStreamName=stream, startFromHead=False, **arguments)
             lines += [LogLine(e["timestamp"] / 1000, stream, e["message"].rstrip("\n")) for e in answer["events"]]
     return sorted(lines, key=lambda line: line.at)[-limit:]
 
