@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from copilot.errors import ManifestError
 from copilot.manifest.variables import load_env_file
-from copilot.manifest.workload import env_file_variables, load_workload
+from copilot.manifest.workload import load_workload, read_env_files
 
 
 def read(path: Path, text: str) -> dict[str, str]:
@@ -50,7 +50,7 @@ class TestOfAWorkload:
     def variables(self, root: Path, manifest: str, environment: str = "test") -> dict[str, str]:
         path = root / "manifest.yml"
         path.write_text("name: api\ntype: Backend Service\nimage: {build: Dockerfile}\n" + manifest)
-        return env_file_variables(load_workload(path, shown_as="m.yml"), root, "shop", environment)
+        return read_env_files(load_workload(path, shown_as="m.yml"), root, "shop", environment).get("api", {})
 
     def test_none(self, tmp_path: Path) -> None:
         assert self.variables(tmp_path, "") == {}
@@ -64,9 +64,20 @@ class TestOfAWorkload:
         assert self.variables(tmp_path, text, "prod") == {"NAME": "prod"}
         assert self.variables(tmp_path, 'env_file: "api/${COPILOT_ENVIRONMENT_NAME}.env"\n') == {"NAME": "test"}
 
+    def test_of_sidecars(self, tmp_path: Path) -> None:
+        (tmp_path / "a.env").write_text("A=1\n")
+        (tmp_path / "b.env").write_text("B=2\n")
+        path = tmp_path / "manifest.yml"
+        text = "env_file: a.env\nsidecars: {proxy: {image: x, env_file: b.env}, log: {image: y}}\n"
+        path.write_text("name: api\ntype: Backend Service\nimage: {build: Dockerfile}\n" + text)
+        document = load_workload(path, shown_as="m.yml")
+        assert document.model.env_files == {"api": "a.env", "proxy": "b.env"}
+        assert read_env_files(document, tmp_path, "shop", "test") == {"api": {"A": "1"}, "proxy": {"B": "2"}}
+
     @pytest.mark.parametrize(
         ("text", "environment", "message"),
         [
+            ("sidecars: {proxy: {image: x, env_file: no.env}}\n", "test", "m.yml:4:40: the file `no.env` does not exist"),
             ("env_file: no.env\n", "test", "m.yml:4:11: the file `no.env` does not exist"),
             ("env_file: folder.env\n", "test", "m.yml:4:11: `folder.env` is not a file"),
             ("env_file: ../up.env\n", "test", "m.yml:4:11: the file `../up.env` is outside of the repository"),

@@ -130,7 +130,7 @@ def test_variables_win_over_the_file_of_variables() -> None:
         environment="test",
         image=DIGEST,
         revision="",
-        env_file={"A": "file", "B": "file"},
+        env_files={"api": {"A": "file", "B": "file"}},
     )
     assert api.variables == {"A": "manifest", "B": "file"}
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, cast
 
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from copilot.errors import KeyPath
 from copilot.manifest.faults import Fault, bad_value, suggestion
 from copilot.manifest.image import ContainerHealthCheck, DependsOn, SidecarImage
-from copilot.manifest.logs import LOG_ROUTER
 from copilot.manifest.scalars import Arguments, Flag, Text
 from copilot.manifest.section import Section
 from copilot.manifest.storage import ContainerPath, PartName, same_place
 from copilot.manifest.values import plain, shown
-from copilot.manifest.variables import Secrets, Variables
+from copilot.manifest.variables import EnvFile, Secrets, Variables
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 _PLATFORMS_HINT = "it is `linux/amd64` or `linux/arm64`"
@@ -117,16 +115,17 @@ class MountPoint(Section):
 class SidecarSettings(Section):
     """A container beside the main one. They reach each other on localhost."""
 
-    unsupported = frozenset({"env_file", "labels"})
+    unsupported = frozenset({"labels"})
     hints: ClassVar[Mapping[str, str]] = {"image": "such as `image: nginx:1.27`"}
 
-    image: SidecarImage = Field(description="An existing image.")
+    image: SidecarImage = Field(description="The container image: the name of an existing one, or how to build it.")
     port: SidecarPort | None = Field(None, description="The port it listens on, such as `8080` or `53/udp`.")
     essential: Flag = Field(True, description="When it ends, the task ends.")
     credentials: Text | None = Field(
         None, alias="credentialsParameter", description="ARN of the secret with the password for a private registry (aws engine)."
     )
     variables: Variables = Field(default_factory=dict, description="Environment variables.")
+    env_file: EnvFile | None = Field(None, description="As the workload's own `env_file`.")
     secrets: Secrets = Field(
         default_factory=dict, description="Environment variable to the name of the secret that holds its value."
     )
@@ -141,88 +140,3 @@ class SidecarSettings(Section):
         """Two volumes have two places."""
         mounts = data.get("mount_points")
         return same_place((("mount_points", i), m) for i, m in enumerate(mounts if isinstance(mounts, list) else ()))
-
-
-def container_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
-    """What is wrong between the containers of a workload, read off its manifest before that is validated."""
-    yield from _volume_faults(data)
-    yield from _order_faults(data)
-
-
-def _volume_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
-    storage = data.get("storage")
-    volumes = [name for name, _ in _items(storage.get("volumes"))] if isinstance(storage, Mapping) else []
-    for name, sidecar in _items(data.get("sidecars")):
-        if name == data.get("name"):
-            text = f"sidecar `{name}` is called as the workload, whose main container has that name"
-            yield Fault(("sidecars", name), "sentence", text, "give it another name", "key")
-        mounts = sidecar.get("mount_points") if isinstance(sidecar, Mapping) else None
-        for index, mount in enumerate(mounts if isinstance(mounts, list) else ()):
-            source = mount.get("source_volume") if isinstance(mount, Mapping) else None
-            if isinstance(source, str) and source not in volumes:
-                there = f"there are: {', '.join(volumes)}" if volumes else "name it in `storage.volumes`"
-                path: KeyPath = ("sidecars", name, "mount_points", index, "source_volume")
-                yield Fault(path, "sentence", f"the workload has no volume {shown(source)}", there)
-
-
-def _order_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
-    """The containers that others wait for exist, can come so far, and do not wait for each other."""
-    main = data.get("name")
-    if not isinstance(main, str):
-        return
-    places: dict[str, KeyPath] = {main: ("image", "depends_on")}
-    essential = {main}
-    image = data.get("image")
-    waits: dict[str, Mapping[str, Any]] = {main: _mapping(image.get("depends_on")) if isinstance(image, Mapping) else {}}
-    for name, sidecar in _items(data.get("sidecars")):
-        if isinstance(sidecar, Mapping) and name != main:
-            places[name] = ("sidecars", name, "depends_on")
-            waits[name] = _mapping(sidecar.get("depends_on"))
-            if plain(sidecar.get("essential", True)) not in (False, "no", "off", "n", "N"):
-                essential.add(name)
-    if isinstance(data.get("logging"), Mapping) and data["logging"].keys() - {"retention"}:
-        places[LOG_ROUTER] = ("logging",)
-        essential.add(LOG_ROUTER)
-    for name, conditions in waits.items():
-        for other, state in conditions.items():
-            path = (*places[name], other)
-            if other not in places:
-                there = ", ".join(container for container in places if container != name)
-                hint = f"there are: {there}" if there else "name it in `sidecars`"
-                yield Fault(path, "sentence", f"the workload has no container {shown(other)}", hint, "key")
-            elif other in essential and isinstance(state, str) and state.lower() in ("complete", "success"):
-                text = f"cannot be `{state.lower()}`: the task ends when `{other}` does"
-                yield Fault(path, "value", text, f"write `start` or `healthy`, or `essential: false` in `{other}`")
-            elif name in (circle := _circle(waits, other)) and name == min(circle):
-                text = (
-                    f"containers wait for each other: {' → '.join((name, *circle))}"
-                    if name != other
-                    else f"`{name}` waits for itself"
-                )
-                yield Fault(path, "sentence", text, "remove one of them", "key")
-
-
-def _circle(waits: Mapping[str, Mapping[str, Any]], start: str) -> Sequence[str]:
-    """Containers from one on, each waiting for the next, until they come back to one that was there; else nothing."""
-    found: list[str] = []
-
-    def leads_back(container: str, goal: str, seen: frozenset[str]) -> list[str] | None:
-        for other in waits.get(container, ()):
-            if other == goal:
-                return [container]
-            if other not in seen:
-                rest = leads_back(other, goal, seen | {other})
-                if rest is not None:
-                    return [container, *rest]
-        return None
-
-    found += leads_back(start, start, frozenset({start})) or []
-    return found
-
-
-def _items(value: Any) -> Iterable[tuple[str, Any]]:
-    return value.items() if isinstance(value, Mapping) else ()
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

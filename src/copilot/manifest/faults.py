@@ -155,8 +155,15 @@ def _named_item(path: KeyPath, data: Any) -> str:
     for end in range(len(path), 0, -1):
         index, key = path[end - 1], path[end - 2] if end > 1 else ""
         if isinstance(index, int):
-            for part in path[:end]:
-                data = data[part]
-            name = data.get("name") if isinstance(data, Mapping) else None
+            name = _name_at(data, path[:end])
             return f"{str(key).removesuffix('s')} {shown(name)}" if isinstance(name, str) else f"item {index + 1} of `{key}`"
     return ""
+
+
+def _name_at(data: Any, path: KeyPath) -> Any:
+    for part in path:
+        try:
+            data = data[part]
+        except (LookupError, TypeError):
+            return None  # a short form stands for what the path leads through
+    return data.get("name") if isinstance(data, Mapping) else None

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from copilot.manifest.faults import Fault, bad_value
 from copilot.manifest.image import Port
 from copilot.manifest.scalars import AnyText, Duration, Flag, OrText, Text, Whole, Word
-from copilot.manifest.section import Section
+from copilot.manifest.section import Section, checked
 from copilot.manifest.storage import PartName
 from copilot.manifest.values import plain, shown
 
@@ -58,14 +58,14 @@ def _host(value: str) -> str:
     return value
 
 
+def _alias(value: Any) -> Any:
+    return value if isinstance(value, (Mapping, Alias)) else Alias.model_construct(name=checked(_HOST_NAME, value))
+
+
 def _aliases(value: Any) -> Any:
-    if isinstance(value, str):
-        return [{"name": value}]
-    if isinstance(value, (list, tuple)):
-        return [item if isinstance(item, (Mapping, Alias)) else {"name": item} for item in value]
     if isinstance(value, Mapping):
         raise bad_value("must be text or a list, not a mapping", "such as `alias: [{name: shop.example.com}]`")
-    return value
+    return value if isinstance(value, (list, tuple)) else (_alias(value),)
 
 
 def _version(value: Any) -> Any:
@@ -91,6 +91,11 @@ def http_section(value: Any) -> Any:
     return value
 
 
+Host = Annotated[Text, AfterValidator(_host)]
+"""The name of a host, with ``*`` and ``?`` for any characters."""
+
+_HOST_NAME: TypeAdapter[str] = TypeAdapter(Host)
+
 IpRange = Annotated[Text, AfterValidator(_network)]
 """A range of IP addresses, such as ``192.0.2.0/24``."""
 
@@ -115,8 +120,11 @@ class HealthCheckSettings(Section):
 class Alias(Section):
     """A name that the service is reached by over HTTPS."""
 
-    name: Annotated[Text, AfterValidator(_host)] = Field(description="The name, such as `shop.example.com`.")
+    name: Host = Field(description="The name, such as `shop.example.com`.")
     hosted_zone: Word | None = Field(None, description="ID of the Route 53 zone to write the name to. Default: `hosted_zone`.")
+
+
+AliasField = Annotated[Alias, BeforeValidator(_alias), OrText()]
 
 
 class RoutingRule(Section):
@@ -132,7 +140,7 @@ class RoutingRule(Section):
         60.0, description="How long a task may finish its requests before it is stopped."
     )
     stickiness: Flag = Field(False, description="Requests of one visitor go to the same task as long as it runs.")
-    alias: Annotated[tuple[Alias, ...], BeforeValidator(_aliases), OrText()] = Field(
+    alias: Annotated[tuple[AliasField, ...], BeforeValidator(_aliases), OrText()] = Field(
         (), description="Names that the service is reached by over HTTPS: one, or a list of names or mappings."
     )
     hosted_zone: Word | None = Field(None, description="ID of the Route 53 zone to write the names of `alias` to.")

@@ -81,20 +81,13 @@ class ImageBuild(Section):
     cache_from: tuple[Word, ...] = Field((), description="Images whose layers the build may use again.")
 
 
-class Image(Section):
-    """The container image of a workload that nothing connects to."""
-
-    unsupported = frozenset({"labels"})
+class ImageSource(Section):
+    """Where an image comes from."""
 
     build: Annotated[ImageBuild, BeforeValidator(_build), OrText()] | None = Field(
         None, description="Path of the Dockerfile, or more about the build. Paths are relative to the repository's root."
     )
     location: Word | None = Field(None, description="An existing image to use instead of building one.")
-    credentials: Text | None = Field(None, description="ARN of the secret with the password for a private registry (aws engine).")
-    depends_on: DependsOn = Field(
-        default_factory=dict, description="Sidecars that must be so far before the main container starts."
-    )
-    healthcheck: ContainerHealthCheck | None = Field(None, description="How to find out from inside whether a task is healthy.")
 
     @classmethod
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
@@ -104,6 +97,18 @@ class Image(Section):
             yield Fault(("location",), "sentence", "an image has either `build` or `location`, not both", "remove one", "key")
         if not given:
             yield Fault(("build",), "missing", hint="such as `build: Dockerfile`, or `location` for an existing image", at="key")
+
+
+class Image(ImageSource):
+    """The container image of a workload that nothing connects to."""
+
+    unsupported = frozenset({"labels"})
+
+    credentials: Text | None = Field(None, description="ARN of the secret with the password for a private registry (aws engine).")
+    depends_on: DependsOn = Field(
+        default_factory=dict, description="Sidecars that must be so far before the main container starts."
+    )
+    healthcheck: ContainerHealthCheck | None = Field(None, description="How to find out from inside whether a task is healthy.")
 
 
 class ServiceImage(Image):
@@ -119,18 +124,8 @@ class PublicImage(ServiceImage):
 
 
 def _sidecar_image(value: Any) -> Any:
-    if isinstance(value, str):
-        return {"location": value}
-    if isinstance(value, Mapping) and "build" in value:
-        raise bad_value("with `build` is not supported yet", "name an existing image")
-    return value
+    return {"location": value} if isinstance(value, str) else value
 
 
-class ExistingImage(Section):
-    """The container image of a sidecar."""
-
-    location: Word = Field(description="An existing image.")
-
-
-SidecarImage = Annotated[ExistingImage, BeforeValidator(_sidecar_image), OrText()]
-"""An existing image: its name, or a mapping with it."""
+SidecarImage = Annotated[ImageSource, BeforeValidator(_sidecar_image), OrText()]
+"""The name of an existing image, or a mapping with how to build one."""

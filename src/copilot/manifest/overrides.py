@@ -19,12 +19,25 @@ from pydantic import (
 from copilot.errors import KeyPath
 from copilot.manifest.faults import Fault, bad_value, faults_of
 from copilot.manifest.scalars import Name
+from copilot.manifest.scaling import TARGETS
 from copilot.manifest.section import Section
 from copilot.manifest.values import Written, kind_of
 
 _OVERRIDES = "environments"
 _SAME_EVERYWHERE = ("name", "type", _OVERRIDES)
 _PLACEHOLDER = re.compile(r"\\?\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SECRET = (frozenset({"secretsmanager"}), frozenset({"from_cfn"}))
+_IMAGE = (frozenset({"build"}), frozenset({"location"}))
+_ALTERNATIVES = (
+    (("image",), *_IMAGE),
+    (("sidecars", "*", "image"), *_IMAGE),
+    (("count",), frozenset({"spot"}), frozenset({"range", "cooldown", *TARGETS})),
+    (("storage", "volumes", "*", "efs"), frozenset({"uid", "gid"}), frozenset({"id", "root_dir", "auth"})),
+    (("secrets", "*"), *_SECRET),
+    (("sidecars", "*", "secrets", "*"), *_SECRET),
+    (("logging", "secretOptions", "*"), *_SECRET),
+)
+"""Mappings with keys that exclude each other; ``*`` is any name."""
 PLACEHOLDERS = ("COPILOT_APPLICATION_NAME", "COPILOT_ENVIRONMENT_NAME")
 
 
@@ -100,6 +113,11 @@ class Overridable(Section):
             return faults_of(error)
         return []
 
+    def written_at(self, environment: str, path: KeyPath) -> KeyPath:
+        """Where the value at a path is written that holds in an environment: in the overrides for it, or above them."""
+        override = self.environments.get(environment, {})
+        return (_OVERRIDES, environment, *path) if _reached(override, path)[0] == len(path) else path
+
     def resolved(self, environment: str, application: str | None = None) -> Self:
         """The manifest as it is in one environment, without overrides. Given the application, placeholders are filled in."""
         base = {key: value for key, value in self._written.items() if key != _OVERRIDES}
@@ -112,23 +130,31 @@ class Overridable(Section):
 def merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
     """A manifest with an override applied as AWS Copilot does: mappings are merged, other values replaced.
 
-    An overridden ``image.location`` takes the place of ``image.build``, and the other way round.
+    What excludes each other takes each other's place: an overridden ``image.location`` that of ``image.build``, and so on.
     """
-    result = _merged(base, override)
-    image, change = result.get("image"), override.get("image")
-    if isinstance(image, dict) and isinstance(change, Mapping):
-        for key, other in (("build", "location"), ("location", "build")):
-            if key in change and other not in change:
-                image.pop(other, None)
-    return result
+    return _merged(base, override, ())
 
 
-def _merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(base: Mapping[str, Any], override: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:
     result = dict(base)
+    for one, other in _alternatives(path):
+        for given, replaced in ((one, other), (other, one)):
+            if given & override.keys() and not replaced & override.keys():
+                result = {key: value for key, value in result.items() if key not in replaced}
     for key, value in override.items():
         below = base.get(key)
-        result[key] = _merged(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+        if isinstance(value, Mapping) and isinstance(below, Mapping):
+            result[key] = _merged(below, value, (*path, str(key)))
+        else:
+            result[key] = value
     return result
+
+
+def _alternatives(path: tuple[str, ...]) -> Iterable[tuple[frozenset[str], frozenset[str]]]:
+    """The keys of a mapping that exclude each other, one set the other."""
+    for pattern, one, other in _ALTERNATIVES:
+        if len(pattern) == len(path) and all(part in ("*", name) for part, name in zip(pattern, path, strict=True)):
+            yield one, other
 
 
 def _reached(data: Any, path: KeyPath) -> tuple[int, Any]:

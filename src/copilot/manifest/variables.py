@@ -72,7 +72,7 @@ EnvFile = Annotated[FilePath, AfterValidator(_env_file)]
 """Path of a file of environment variables."""
 
 
-def load_env_file(path: Path, *, shown_as: str | None = None) -> dict[str, str]:
+def load_env_file(path: Path, shown_as: str | None = None) -> dict[str, str]:
     """Read a file of environment variables.
 
     It is read as Amazon ECS reads it, which is as Docker does: ``NAME=value`` in each line, lines that begin with ``#`` are

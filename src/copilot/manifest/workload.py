@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from copilot.errors import KeyPath, ManifestError, Problem
-from copilot.manifest.containers import Platform, SidecarSettings, container_faults
+from copilot.errors import Diagnostic, KeyPath, ManifestError, Problem
+from copilot.manifest.containers import Platform, SidecarSettings
 from copilot.manifest.deployment import Deployment, TaskdefChange
 from copilot.manifest.faults import Fault, bad_value, suggestion
 from copilot.manifest.http import HttpField
@@ -23,12 +23,15 @@ from copilot.manifest.scaling import Count, CountField
 from copilot.manifest.schedule import ScheduleError, parse_schedule
 from copilot.manifest.section import Section
 from copilot.manifest.storage import PartName, Storage
+from copilot.manifest.task import task_faults
 from copilot.manifest.topics import Publish, Subscribe
 from copilot.manifest.values import plain, shown
 from copilot.manifest.variables import EnvFile, Secrets, Variables, load_env_file
 
 KINDS = ("Load Balanced Web Service", "Backend Service", "Worker Service", "Scheduled Job")
 NOT_YET = ("Request-Driven Web Service", "Static Site")
+_OF_A_WORKER = "is for a worker service, which has a queue"
+_OF_HTTP = "is for a service behind a load balancer, which has `http`"
 _KINDS_HINT = "it is `Load Balanced Web Service`, `Backend Service`, `Worker Service` or `Scheduled Job`"
 
 
@@ -96,17 +99,21 @@ class Workload(Overridable):
         False, description="Allow commands in tasks on AWS. On this machine `svc exec` always works."
     )
 
+    @property
+    def env_files(self) -> Mapping[str, str]:
+        """The files with more environment variables, by container; the main one has the workload's name."""
+        files = {self.name: self.env_file, **{name: sidecar.env_file for name, sidecar in self.sidecars.items()}}
+        return {container: file for container, file in files.items() if file is not None}
+
     @classmethod
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
         """Containers fit each other, and so do overrides."""
-        yield from container_faults(data)
+        yield from task_faults(data)
         yield from super().rules(data)
 
 
 class Service(Workload):
     """What every kind of service has."""
-
-    scaled_by: ClassVar[Mapping[str, str]] = {}
 
     count: CountField = Field(
         default_factory=lambda: Count.of(1),
@@ -116,18 +123,24 @@ class Service(Workload):
 
     @classmethod
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
-        """It is scaled by something that it has."""
+        """It is scaled by what it has, and deployments watch what it has."""
         yield from super().rules(data)
+        refused = cls._not_scaled_by(data)
         count = data.get("count")
         for key in count if isinstance(count, Mapping) else ():
-            if key in cls.not_scaled_by(data):
-                yield Fault(("count", key), "sentence", f"`{key}` {cls.not_scaled_by(data)[key]}", "use `cpu_percentage`", "key")
+            if key in refused:
+                yield Fault(("count", key), "sentence", f"`{key}` {refused[key]}", "use `cpu_percentage`", "key")
+        deployment = data.get("deployment")
+        alarms = deployment.get("rollback_alarms") if isinstance(deployment, Mapping) else None
+        if isinstance(alarms, Mapping) and "messages_delayed" in alarms and "queue_delay" in refused:
+            path: KeyPath = ("deployment", "rollback_alarms", "messages_delayed")
+            yield Fault(path, "sentence", f"`messages_delayed` {refused['queue_delay']}", "remove it", "key")
 
     @classmethod
-    def not_scaled_by(cls, data: Mapping[str, Any]) -> Mapping[str, str]:
-        """Keys of `count` that such a service cannot be scaled by, with what follows the key in a sentence."""
+    def _not_scaled_by(cls, data: Mapping[str, Any]) -> Mapping[str, str]:
+        """Keys of ``count`` that such a service cannot be scaled by, each with what follows it in a sentence."""
         del data
-        return {"queue_delay": "is for a worker service, which has a queue"}
+        return {"queue_delay": _OF_A_WORKER}
 
 
 class ReachableService(Service):
@@ -152,12 +165,22 @@ class BackendService(ReachableService):
         None, description="How requests reach the service through the environment's internal load balancer."
     )
 
+    @classmethod
+    def _not_scaled_by(cls, data: Mapping[str, Any]) -> Mapping[str, str]:
+        behind = {} if "http" in data else {"requests": _OF_HTTP, "response_time": _OF_HTTP}
+        return {**super()._not_scaled_by(data), **behind}
+
 
 class WorkerService(Service):
     """A service that works on messages from a queue. Nothing connects to it."""
 
     type: Annotated[Literal["Worker Service"], BeforeValidator(_kind)] = Field(description="The kind of workload.")
     subscribe: Subscribe = Field(default_factory=Subscribe, description="Where its messages come from.")
+
+    @classmethod
+    def _not_scaled_by(cls, data: Mapping[str, Any]) -> Mapping[str, str]:
+        del data
+        return {"requests": _OF_HTTP, "response_time": _OF_HTTP}
 
 
 class Trigger(Section):
@@ -215,27 +238,38 @@ def parse_workload(source: SourceText) -> WorkloadDocument:
     return validate(source, tree, LoadBalancedWebService)
 
 
-def env_file_variables(document: WorkloadDocument, root: Path, application: str, environment: str) -> dict[str, str]:
-    """The variables that a workload's ``env_file`` holds in one environment; none without such a file.
+def read_env_files(document: WorkloadDocument, root: Path, application: str, environment: str) -> dict[str, dict[str, str]]:
+    """The variables that the containers' ``env_file`` hold in one environment, by container.
 
     Args:
         document: The workload's manifest.
-        root: Folder that the path in it begins at. The file must be inside.
-        application: The application, for placeholders in the path.
+        root: Folder that the paths in it begin at. The files must be inside.
+        application: The application, for placeholders in the paths.
         environment: The environment.
 
     Raises:
-        ManifestError: The file is not there, or something is wrong in it.
+        ManifestError: A file is not there, or something is wrong in it; all that is wrong.
     """
-    named = document.model.resolved(environment, application).env_file
-    if named is None:
-        return {}
-    overridden = "env_file" in document.model.environments.get(environment, {})
-    path: KeyPath = ("environments", environment, "env_file") if overridden else ("env_file",)
+    manifest = document.model.resolved(environment, application)
+    found: dict[str, dict[str, str]] = {}
+    diagnostics: list[Diagnostic] = []
+    for container, named in manifest.env_files.items():
+        path: KeyPath = ("env_file",) if container == manifest.name else ("sidecars", container, "env_file")
+        try:
+            found[container] = load_env_file(*_env_file(document, document.model.written_at(environment, path), root, named))
+        except ManifestError as error:
+            diagnostics += error.diagnostics
+    if diagnostics:
+        raise ManifestError(diagnostics)
+    return found
+
+
+def _env_file(document: WorkloadDocument, path: KeyPath, root: Path, named: str) -> tuple[Path, str]:
+    """A file, and its path as messages show it."""
     file = root / named
     if not file.resolve().is_relative_to(root.resolve()):
         raise ManifestError([document.diagnostic(Problem(path, f"the file `{named}` is outside of the repository"))])
     if not file.is_file():
         message = f"the file `{named}` does not exist" if not file.exists() else f"`{named}` is not a file"
         raise ManifestError([document.diagnostic(Problem(path, message, "paths begin at the repository's root"))])
-    return load_env_file(file, shown_as=display_path(file))
+    return file, display_path(file)

@@ -30,7 +30,7 @@ def describe(
     environment: str,
     image: str,
     revision: str,
-    env_file: Mapping[str, str] | None = None,
+    env_files: Mapping[str, Mapping[str, str]] | None = None,
 ) -> ReleaseDescription:
     """The release of one workload to one environment: overrides applied, placeholders filled in.
 
@@ -40,9 +40,10 @@ def describe(
         environment: Name of the environment.
         image: Digest of the built image.
         revision: The commit, as `ReleaseDescription.revision` has it.
-        env_file: What the manifest's ``env_file`` holds, as `env_file_variables` reads it.
+        env_files: What the containers' ``env_file`` hold, as `read_env_files` reads them.
     """
     settled = manifest.resolved(environment, application)
+    files = env_files or {}
     return ReleaseDescription(
         application=application,
         environment=environment,
@@ -55,13 +56,13 @@ def describe(
         memory=settled.memory,
         port=settled.image.port if isinstance(settled, ReachableService) else None,
         routing=_routing(settled.http) if isinstance(settled, LoadBalancedWebService) else None,
-        variables={**(env_file or {}), **_variables(settled.variables)},
+        variables={**files.get(settled.name, {}), **_variables(settled.variables)},
         secrets=_secrets(settled.secrets),
         entrypoint=settled.entrypoint,
         command=settled.command,
         check=_check(settled.image.healthcheck),
         volumes=tuple(_volume(name, volume) for name, volume in settled.storage.volumes.items()),
-        sidecars=tuple(_sidecar(name, sidecar) for name, sidecar in settled.sidecars.items()),
+        sidecars=tuple(_sidecar(name, sidecar, files.get(name, {})) for name, sidecar in settled.sidecars.items()),
         platform=settled.platform,
         schedule=_schedule(settled) if isinstance(settled, ScheduledJob) else None,
     )
@@ -88,13 +89,13 @@ def _volume(name: str, place: VolumeSettings | MountPoint) -> Volume:
     return Volume(name, place.path, place.read_only)
 
 
-def _sidecar(name: str, sidecar: SidecarSettings) -> Sidecar:
+def _sidecar(name: str, sidecar: SidecarSettings, env_file: Mapping[str, str]) -> Sidecar:
     return Sidecar(
         name=name,
-        image=sidecar.image.location,
+        image=sidecar.image.location or "",
         port=sidecar.port.number if sidecar.port is not None else None,
         essential=sidecar.essential,
-        variables=_variables(sidecar.variables),
+        variables={**env_file, **_variables(sidecar.variables)},
         secrets=_secrets(sidecar.secrets),
         entrypoint=sidecar.entrypoint,
         command=sidecar.command,
