@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from copilot.errors import Diagnostic, KeyPath, ManifestError, PlanError, Problem, RepositoryError
 from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.loader import Document, load
 from copilot.manifest.pipeline import PipelineManifest
-from copilot.manifest.workload import WorkloadDocument, env_file_variables, load_workload
+from copilot.manifest.workload import WorkloadDocument, load_workload, read_env_files
+from copilot.release.aws_rules import aws_faults
 from copilot.release.plan import DeployAction, Plan
 from copilot.release.planner import plan
+from copilot.release.unsupported import refused_by_local
 from copilot.repository import check_branch, check_url, normalise_url
-from copilot.workspace import PipelineFiles, Workspace
+from copilot.workspace import EngineName, PipelineFiles, Workspace
 
 _USER_IN_URL = re.compile(r"https?://[^/]*@", re.IGNORECASE)
 
 
 def check_pipeline(
-    workspace: Workspace, files: PipelineFiles, environments: Sequence[str] | None
+    workspace: Workspace, files: PipelineFiles, environments: Sequence[str] | None, engine: EngineName | None = None
 ) -> tuple[Document[PipelineManifest], Plan]:
     """Check a pipeline's manifest, the buildspecs it names and the manifests of the workloads it deploys.
 
@@ -28,6 +31,7 @@ def check_pipeline(
         workspace: Where the files are.
         files: The pipeline.
         environments: The environments of the application; None if they are not known and not to be checked.
+        engine: The engine that is to run it; None: the workspace's own.
 
     Returns:
         The manifest and its plan.
@@ -48,7 +52,7 @@ def check_pipeline(
         diagnostics += _buildspec_faults(workspace, files, document)
     deployed = _deployed(planned) if planned is not None else dict.fromkeys(workspace.workloads(), ())
     for name, targets in deployed.items():
-        diagnostics += _workload_faults(workspace, name, targets)
+        diagnostics += _workload_faults(workspace, name, targets, engine or workspace.engine)
     if document is None or planned is None or diagnostics:
         # One file of variables may serve several workloads and environments.
         raise ManifestError(list(dict.fromkeys(diagnostics)))
@@ -142,7 +146,21 @@ def _missing_hint(workspace: Workspace, named: str, default: str) -> str:
     return "paths begin at the repository's root"
 
 
-def _workload_faults(workspace: Workspace, name: str, environments: Sequence[str]) -> Iterator[Diagnostic]:
+def engine_faults(
+    document: WorkloadDocument, *, application: str, environment: str, engine: EngineName
+) -> tuple[Diagnostic, ...]:
+    """What an engine cannot do of what a manifest asks for in one environment, each where it is written."""
+    manifest = document.model.resolved(environment, application)
+    problems = (
+        refused_by_local(manifest)
+        if engine == "local"
+        else aws_faults(manifest, application=application, environment=environment)
+    )
+    places = (replace(p, path=document.model.written_at(environment, p.path)) for p in problems)
+    return tuple(document.diagnostic(problem) for problem in places)
+
+
+def _workload_faults(workspace: Workspace, name: str, environments: Sequence[str], engine: EngineName) -> Iterator[Diagnostic]:
     try:
         document = load_named_workload(workspace, name)
     except ManifestError as error:
@@ -150,9 +168,10 @@ def _workload_faults(workspace: Workspace, name: str, environments: Sequence[str
         return
     for environment in environments:
         try:
-            env_file_variables(document, workspace.root, workspace.application, environment)
+            read_env_files(document, workspace.root, workspace.application, environment)
         except ManifestError as error:
             yield from error.diagnostics
+        yield from engine_faults(document, application=workspace.application, environment=environment, engine=engine)
 
 
 def _from_repository(workspace: Workspace, path: Path) -> str:

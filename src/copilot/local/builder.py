@@ -18,12 +18,13 @@ from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder
 from copilot.local.host.limits import refuse_unsupported
 from copilot.local.runtime import ImageBuilder
-from copilot.manifest.workload import Workload, env_file_variables
+from copilot.manifest.image import ImageSource
+from copilot.manifest.workload import Workload, read_env_files
 from copilot.progress import Print, in_turn, prefixed
 from copilot.release.describe import describe
 from copilot.release.description import ReleaseDescription
 from copilot.release.plan import release_path
-from copilot.validation import load_named_workload
+from copilot.validation import engine_faults, load_named_workload
 from copilot.workspace import Workspace
 
 _DESCRIPTION = TypeAdapter(ReleaseDescription)
@@ -87,7 +88,7 @@ def build_workloads(
             environment=target[1],
             image=manifest.image.location or _NOT_BUILT,
             revision=revision,
-            env_file=variables,
+            env_files=variables,
         )
         for target, (manifest, variables) in settled.items()
     }
@@ -125,9 +126,9 @@ def write_descriptions(descriptions: Sequence[ReleaseDescription], output_dir: P
 
 def _load(
     workspace: Workspace, targets: Mapping[str, Sequence[str]]
-) -> dict[tuple[str, str], tuple[Workload, Mapping[str, str]]]:
-    """The manifest of each workload as it is in each environment, and what its ``env_file`` holds."""
-    found: dict[tuple[str, str], tuple[Workload, Mapping[str, str]]] = {}
+) -> dict[tuple[str, str], tuple[Workload, Mapping[str, Mapping[str, str]]]]:
+    """The manifest of each workload as it is in each environment, and what its ``env_file`` keys name."""
+    found: dict[tuple[str, str], tuple[Workload, Mapping[str, Mapping[str, str]]]] = {}
     diagnostics: list[Diagnostic] = []
     for name, environments in targets.items():
         try:
@@ -136,9 +137,10 @@ def _load(
             diagnostics += error.diagnostics
             continue
         for environment in environments:
+            diagnostics += engine_faults(document, application=workspace.application, environment=environment, engine="local")
             manifest = document.model.resolved(environment, workspace.application)
             try:
-                variables = env_file_variables(document, workspace.root, workspace.application, environment)
+                variables = read_env_files(document, workspace.root, workspace.application, environment)
             except ManifestError as error:
                 diagnostics += error.diagnostics
             else:
@@ -152,25 +154,29 @@ def _wanted(
     workspace: Workspace, name: str, runtime: str, manifest: Workload, revision: str, execution: str
 ) -> tuple[_Wanted, ...]:
     """The image of a workload's main container, then those of its sidecars."""
-    build = manifest.image.build
+    sources = (manifest.image, *(sidecar.image for sidecar in manifest.sidecars.values()))
+    return tuple(_wanted_image(workspace, name, runtime, source, manifest.platform, revision, execution) for source in sources)
+
+
+def _wanted_image(
+    workspace: Workspace, name: str, runtime: str, source: ImageSource, platform: str | None, revision: str, execution: str
+) -> _Wanted:
+    build = source.build
     if build is None:
-        main = _Wanted(runtime, name, manifest.image.location or "", manifest.platform)
-    else:
-        request = ImageRequest(
-            application=workspace.application,
-            workload=name,
-            dockerfile=workspace.root / build.dockerfile,
-            context=workspace.root / build.context,
-            target=build.target,
-            args=build.args,
-            cache_from=build.cache_from,
-            platform=manifest.platform,
-            revision=revision,
-            execution=execution,
-        )
-        main = _Wanted(runtime, name, request)
-    sidecars = (_Wanted(runtime, name, s.image.location, manifest.platform) for s in manifest.sidecars.values())
-    return (main, *sidecars)
+        return _Wanted(runtime, name, source.location or "", platform)
+    request = ImageRequest(
+        application=workspace.application,
+        workload=name,
+        dockerfile=workspace.root / build.dockerfile,
+        context=workspace.root / build.context,
+        target=build.target,
+        args=build.args,
+        cache_from=build.cache_from,
+        platform=platform,
+        revision=revision,
+        execution=execution,
+    )
+    return _Wanted(runtime, name, request)
 
 
 def _all_images(builders: Mapping[str, ImageBuilder], wanted: Sequence[_Wanted], root: Path, out: Print) -> dict[_Wanted, str]:
