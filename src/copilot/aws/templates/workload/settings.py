@@ -49,6 +49,7 @@ class WorkloadSettings:
 
     Attributes:
         manifest: Resolved for the environment, with placeholders filled in.
+        manifest_text: The text it was read from, which the template keeps for `svc show --manifest`; empty: it does not.
         image: Full reference of the image, with its digest if it was built; None: the manifest's own ``location``.
         sidecar_images: Likewise for sidecars that were built, by name.
         env_files: ARN in S3 of each container's file of variables, by container; the main one has the workload's name.
@@ -62,6 +63,7 @@ class WorkloadSettings:
     environment: str
     manifest: Workload
     facts: EnvironmentFacts
+    manifest_text: str = ""
     image: str | None = None
     sidecar_images: Mapping[str, str] = field(default_factory=dict)
     env_files: Mapping[str, str] = field(default_factory=dict)
