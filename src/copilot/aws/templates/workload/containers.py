@@ -1,0 +1,139 @@
+"""The containers of a task: the main one, the log router, then the sidecars by name; overrides count them in this order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from troposphere import GetAtt, If, NoValue, Ref, ecs
+
+from copilot.aws.templates.workload.environment_variables import (
+    ADDONS_STACK,
+    addon_outputs,
+    environment,
+    shared_variables,
+    snake_case,
+)
+from copilot.aws.templates.workload.logging import log_router, main_logging, to_log_group
+from copilot.aws.templates.workload.ports import TARGET, Target, exposed_ports, service_target
+from copilot.aws.templates.workload.queue import queue_variables
+from copilot.aws.templates.workload.secrets import value_from
+from copilot.aws.templates.workload.settings import WorkloadSettings
+from copilot.aws.templates.workload.topics import topic_variables
+from copilot.aws.templates.workload.volumes import mount_points
+from copilot.manifest.containers import ExposedPort, SidecarSettings
+from copilot.manifest.image import SHELL, ContainerHealthCheck
+from copilot.manifest.variables import Secrets
+from copilot.manifest.workload import WorkerService, Workload
+
+HAS_ENV_FILE = "HasEnvFile"
+
+# What Amazon ECS takes at least (HealthCheck of a container definition), in seconds.
+_LEAST_INTERVAL = 5
+_LEAST_TIMEOUT = 2
+
+
+def containers(settings: WorkloadSettings) -> list[ecs.ContainerDefinition]:
+    """The containers of the workload's task definition."""
+    shared = {**shared_variables(settings), **topic_variables(settings), **queue_variables(settings)}
+    router = log_router(settings.manifest, environment(shared, {}, {}))
+    sidecars = [_sidecar(settings, name, sidecar, shared) for name, sidecar in sorted(settings.manifest.sidecars.items())]
+    return [_main(settings, shared), *([router] if router else []), *sidecars]
+
+
+def _main(settings: WorkloadSettings, shared: Mapping[str, Any]) -> ecs.ContainerDefinition:
+    manifest = settings.manifest
+    mounts = {name: (volume.path, volume.read_only) for name, volume in sorted(manifest.storage.volumes.items())}
+    optional = _optional(
+        EntryPoint=list(manifest.entrypoint or ()),
+        Command=list(manifest.command or ()),
+        Secrets=_secrets(manifest.secrets, addon_outputs(settings, "secret")),
+        MountPoints=mount_points(mounts),
+        DependsOn=_dependencies(manifest.image.depends_on),
+        PortMappings=_port_mappings(manifest, manifest.name),
+        HealthCheck=_health_check(manifest.image.healthcheck),
+        ReadonlyRootFilesystem=manifest.storage.readonly_fs or None,
+        RepositoryCredentials=_credentials(manifest.image.credentials),
+    )
+    return ecs.ContainerDefinition(
+        Name=Ref("WorkloadName"),
+        Image=Ref("ContainerImage"),
+        Environment=environment(shared, manifest.variables, {name: path for name, (path, _) in mounts.items()}),
+        EnvironmentFiles=[If(HAS_ENV_FILE, ecs.EnvironmentFile(Type="s3", Value=Ref("EnvFileARN")), NoValue)],
+        LogConfiguration=main_logging(manifest),
+        **optional,
+    )
+
+
+def _sidecar(
+    settings: WorkloadSettings, name: str, sidecar: SidecarSettings, shared: Mapping[str, Any]
+) -> ecs.ContainerDefinition:
+    mounts = {mount.source_volume: (mount.path, mount.read_only) for mount in sidecar.mount_points}
+    optional = _optional(
+        Essential=None if sidecar.essential else False,
+        EntryPoint=list(sidecar.entrypoint or ()),
+        Command=list(sidecar.command or ()),
+        Secrets=_secrets(sidecar.secrets),
+        MountPoints=mount_points(mounts),
+        DependsOn=_dependencies(sidecar.depends_on),
+        PortMappings=_port_mappings(settings.manifest, name),
+        HealthCheck=_health_check(sidecar.healthcheck),
+        RepositoryCredentials=_credentials(sidecar.credentials),
+    )
+    return ecs.ContainerDefinition(
+        Name=name,
+        Image=settings.sidecar_images.get(name, sidecar.image.location),
+        Environment=environment(shared, sidecar.variables, {volume: path for volume, (path, _) in mounts.items()}),
+        LogConfiguration=to_log_group(),
+        **optional,
+    )
+
+
+def _optional(**properties: Any) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if value is not None and value != []}
+
+
+def _secrets(secrets: Secrets, outputs: Sequence[str] = ()) -> list[ecs.Secret]:
+    """Secrets of a container: those that addons have made, but for those that the manifest names itself."""
+    sources: dict[str, Any] = {snake_case(output): GetAtt(ADDONS_STACK, f"Outputs.{output}") for output in outputs}
+    sources |= {name: value_from(secret) for name, secret in secrets.items()}
+    return [ecs.Secret(Name=name, ValueFrom=source) for name, source in sorted(sources.items())]
+
+
+def _dependencies(containers: Mapping[str, str]) -> list[ecs.ContainerDependency]:
+    return [
+        ecs.ContainerDependency(ContainerName=name, Condition=condition.upper()) for name, condition in sorted(containers.items())
+    ]
+
+
+def _port_mappings(manifest: Workload, container: str) -> list[ecs.PortMapping]:
+    if isinstance(manifest, WorkerService) and container == manifest.name:
+        return []
+    goal = service_target(manifest)
+    return [_port_mapping(port, goal == Target(container, port.number)) for port in _ports(manifest, container)]
+
+
+def _ports(manifest: Workload, container: str) -> Iterable[ExposedPort]:
+    return exposed_ports(manifest).get(container, ())
+
+
+def _port_mapping(port: ExposedPort, goal: bool) -> ecs.PortMapping:
+    named = {"Name": TARGET} if goal else {}
+    return ecs.PortMapping(ContainerPort=port.number, Protocol=port.protocol, **named)
+
+
+def _health_check(check: ContainerHealthCheck | None) -> ecs.HealthCheck | None:
+    if check is None:
+        return None
+    return ecs.HealthCheck(
+        Command=list(check.command) if check.command[0] == SHELL else ["CMD", *check.command],
+        Interval=max(_LEAST_INTERVAL, math.ceil(check.interval)),
+        Retries=check.retries,
+        StartPeriod=math.ceil(check.start_period),
+        Timeout=max(_LEAST_TIMEOUT, math.ceil(check.timeout)),
+    )
+
+
+def _credentials(secret: str | None) -> ecs.RepositoryCredentials | None:
+    return ecs.RepositoryCredentials(CredentialsParameter=secret) if secret else None
