@@ -11,10 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from copilot.aws.client import Aws
 from copilot.aws.ecr import Repository
-from copilot.aws.images import Wanted, publish_images
+from copilot.aws.images import Publisher, Wanted, image_tags, publish_images
+from copilot.errors import BuildError, CopilotError, EngineUnavailableError, NotFoundError, UsageError
 from copilot.image import ImageRequest
 from tests.aws.conftest import ACCOUNT
 from tests.docker import DOCKERFILE, DockerEngine, context
@@ -168,3 +171,59 @@ def test_buildkit_takes_them_from_notes_beside_the_image(shop: Shop, monkeypatch
     ]
     assert not any("ERROR" in line for line in shop.lines[begin:][importing:])
     assert second == first
+
+
+def test_what_cannot_be_published(shop: Shop, docker: DockerEngine, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="`-x` is no tag of an image"):
+        shop.publish(tag="-x")
+    with pytest.raises(BuildError, match=r"image of `api`: .*api/Dockerfile:2: unknown instruction: COPI"):
+        shop.publish(shop.wanted("FROM scratch\nCOPI x /\n"))
+    wanted = shop.wanted()
+    host = shop.registries[0].host
+    missing = replace(wanted, repositories=(Repository(f"{host}/{shop.application}/none", shop.aws),))
+    with pytest.raises(NotFoundError, match=f"image of `api`: `{host}` has no repository `{shop.application}/none`"):
+        shop.publish(missing)
+    with serve(tmp_path / "other", login=LOGIN, hashed=HASHED.replace("WuCi", "Wuci")) as other:
+        refusing = replace(wanted, repositories=(Repository(f"{other.host}/{shop.application}/api", shop.aws),))
+        with pytest.raises(CopilotError, match=f"`docker login` to `{other.host}` failed: "):
+            shop.publish(refusing)
+    # Nothing of all that is left on the engine but what was built.
+    names = docker.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
+    assert [name for name in names if shop.application in name] == [f"copilot/{shop.application}/api:latest"]
+
+
+def test_a_registry_that_ends_before_the_push(shop: Shop, tmp_path: Path) -> None:
+    with Publisher(shop.lines.append) as publisher:
+        image = publisher.build(shop.wanted())
+        with serve(tmp_path / "other", login=LOGIN, hashed=HASHED) as other:
+            repository = Repository(f"{other.host}/{shop.application}/api", shop.aws)
+            publisher.publish("api", image, [repository], ["one"])
+        with pytest.raises(EngineUnavailableError, match=f"image of `api`: `{other.host}` cannot be reached: dial tcp.*refused"):
+            publisher.publish("api", image, [repository], ["two"])
+
+
+def test_a_registry_that_lets_nobody_in_any_more(shop: Shop, tmp_path: Path) -> None:
+    with Publisher(shop.lines.append) as publisher, serve(tmp_path / "other", login=LOGIN, hashed=HASHED) as other:
+        repository = Repository(f"{other.host}/{shop.application}/api", shop.aws)
+        image = publisher.build(shop.wanted())
+        publisher.publish("api", image, [repository], ["one"])
+        (other.folder / "passwords").write_text("")
+        with pytest.raises(EngineUnavailableError, match=f"image of `api`: `{other.host}` does not accept the login"):
+            publisher.publish("api", image, [repository], ["two"])
+
+
+@given(
+    revision=st.from_regex(r"([0-9a-f]{40}(-dirty)?)?", fullmatch=True),
+    tag=st.none() | st.from_regex(r"[a-z0-9][a-z0-9.-]{0,20}", fullmatch=True),
+    sidecar=st.sampled_from(["", "nginx"]),
+)
+def test_tags(revision: str, tag: str | None, sidecar: str) -> None:
+    own, moving = image_tags(revision, "sha256:" + "5" * 64, tag=tag, sidecar=sidecar)
+    assert moving == (f"{sidecar}-latest" if sidecar else "latest")
+    name = own.removeprefix(f"{sidecar}-") if sidecar else own
+    if tag is not None:
+        assert name == tag
+    elif len(revision) == 40:
+        assert name == revision[:7]
+    else:
+        assert name == f"{revision[:7] or 'worktree'}-555555555555"

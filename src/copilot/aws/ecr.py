@@ -8,16 +8,21 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
 from copilot.aws.client import Aws
-from copilot.aws.errors import DENIED, code_of, explained, text_of
-from copilot.aws.push_errors import explain_push, no_repository
+from copilot.aws.errors import DENIED, code_of, explained
+from copilot.aws.push_errors import immutable, no_repository
 from copilot.docker.logins import Credentials
+from copilot.errors import CopilotError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecr.type_defs import ImageTypeDef
 
 _ECR = re.compile(r"(\d{12})\.dkr[.-]ecr\.")
+_TAKEN = frozenset({"ImageAlreadyExistsException", "ImageTagAlreadyExistsException"})
 # What an image may be described by, so that ECR answers with what was pushed and not with a translation.
 _MANIFESTS = (
     "application/vnd.docker.distribution.manifest.v2+json",
@@ -74,49 +79,62 @@ def find_image(repository: Repository, workload: str, image: str, tags: Sequence
         NotFoundError: There is no such repository.
         ConflictError: It lets no tag be changed.
     """
-    ecr, account = repository.aws.ecr, _account(repository)
-    with explained():
-        try:
-            answer = ecr.batch_get_image(
-                repositoryName=repository.name,
-                imageIds=[{"imageTag": tag} for tag in tags],
-                acceptedMediaTypes=list(_MANIFESTS),
-                **account,
-            )
-        except ClientError as error:
-            if code_of(error) == "RepositoryNotFoundException":
-                raise no_repository(workload, repository.uri) from None
-            if code_of(error) in DENIED:
-                return None  # whoever may push need not be allowed to look
-            raise
-    same = [found for found in answer["images"] if image in _digests(found["imageManifest"], found["imageId"]["imageDigest"])]
+    try:
+        with explained():
+            found = _images(repository, tags)
+    except CopilotError as error:
+        code = code_of(error.__cause__) if isinstance(error.__cause__, ClientError) else ""
+        if code == "RepositoryNotFoundException":
+            raise no_repository(workload, repository.uri) from None
+        if code in DENIED:
+            return None  # whoever may push need not be allowed to look
+        raise
+    same = [one for one in found if image in _digests(one)]
     if not same:
         return None
-    digest = same[0]["imageId"]["imageDigest"]
-    there = {found["imageId"].get("imageTag") for found in same}
-    for tag in (tag for tag in tags if tag not in there):
-        with explained():
-            try:
-                ecr.put_image(
-                    repositoryName=repository.name,
-                    imageManifest=same[0]["imageManifest"],
-                    imageTag=tag,
-                    imageDigest=digest,
-                    **account,
-                )
-            except ClientError as error:
-                if code_of(error) == "ImageTagAlreadyExistsException":
-                    raise explain_push(workload, repository.uri, f"{code_of(error)}: {text_of(error)}") from None
-                if code_of(error) != "ImageAlreadyExistsException":
-                    raise
-    return digest
+    there = {one["imageId"].get("imageTag") for one in same}
+    for tag in tags:
+        if tag not in there:
+            _name(repository, workload, same[0], tag)
+    return same[0]["imageId"]["imageDigest"]
 
 
-def _digests(manifest: str, digest: str) -> set[str]:
+def _images(repository: Repository, tags: Sequence[str]) -> list[ImageTypeDef]:
+    """The images that have one of some tags."""
+    answer = repository.aws.ecr.batch_get_image(
+        repositoryName=repository.name,
+        imageIds=[{"imageTag": tag} for tag in tags],
+        acceptedMediaTypes=list(_MANIFESTS),
+        **_account(repository),
+    )
+    return answer["images"]
+
+
+def _name(repository: Repository, workload: str, image: ImageTypeDef, tag: str) -> None:
+    """Give an image that is there one more tag, or move it there."""
+    digest = image["imageId"]["imageDigest"]
+    with explained():
+        try:
+            repository.aws.ecr.put_image(
+                repositoryName=repository.name,
+                imageManifest=image["imageManifest"],
+                imageTag=tag,
+                imageDigest=digest,
+                **_account(repository),
+            )
+        except ClientError as error:
+            if code_of(error) not in _TAKEN:
+                raise
+            # It has the tag already, by someone who was faster; or another image has, for good.
+            if not any(one["imageId"]["imageDigest"] == digest for one in _images(repository, [tag])):
+                raise immutable(workload, repository.uri) from None
+
+
+def _digests(image: ImageTypeDef) -> set[str]:
     """By which digests a container engine may know an image: its configuration's, or the manifest's with containerd's store."""
-    found = {digest}
+    found = {image["imageId"]["imageDigest"]}
     with suppress(ValueError, KeyError, TypeError):
-        found.add(str(json.loads(manifest)["config"]["digest"]))
+        found.add(str(json.loads(image["imageManifest"])["config"]["digest"]))
     return found
 
 

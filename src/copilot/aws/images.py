@@ -16,7 +16,7 @@ from copilot.aws.ecr import Repository, credentials, find_image
 from copilot.aws.push_errors import explain_push
 from copilot.docker import command
 from copilot.docker.build import build, has_buildkit
-from copilot.docker.cache import NOTES, Cache, registry_cache
+from copilot.docker.cache import NO_CACHE, NOTES, Cache, registry_cache
 from copilot.docker.logins import Logins
 from copilot.errors import BuildError, CopilotError, UsageError
 from copilot.image import ImageRequest
@@ -145,12 +145,25 @@ class Publisher:
             platform=wanted.request.platform,
             buildkit=has_buildkit(),
         )
-        image = self._build(wanted, cache)
+        image = self.build(wanted, cache)
         tags = image_tags(wanted.request.revision, image, tag=tag, sidecar=wanted.sidecar)
         published = self.publish(wanted.name, image, wanted.repositories, tags)
         if cache.beside and any(there.pushed for there in published.values()):
             self._keep_notes(wanted, cache.beside)
         return {uri: there.reference for uri, there in published.items()}
+
+    def build(self, wanted: Wanted, cache: Cache = NO_CACHE) -> str:
+        """Build an image; the answer is its digest on the container engine. Raises BuildError."""
+        request, out = wanted.request, prefixed(self._out, wanted.name)
+        begin = time.monotonic()
+        out(f"building from {shown(request.dockerfile)}")
+        local = f"copilot/{request.application}/{request.workload}:{wanted.sidecar or LATEST}"
+        try:
+            image = build(self._logins.docker, request, [local], out, cache)
+        except CopilotError as error:
+            raise type(error)(f"image of `{wanted.name}`: {error.message}", hint=error.hint, details=error.details) from error
+        out(f"{image} in {time.monotonic() - begin:.1f} s")
+        return image
 
     def publish(self, name: str, image: str, repositories: Sequence[Repository], tags: Sequence[str]) -> dict[str, Published]:
         """Push an image to repositories, side by side, but not to those that have it.
@@ -184,18 +197,6 @@ class Publisher:
                     raise
         finally:
             docker.ask(command.untag(references))
-
-    def _build(self, wanted: Wanted, cache: Cache) -> str:
-        request, out = wanted.request, prefixed(self._out, wanted.name)
-        begin = time.monotonic()
-        out(f"building from {shown(request.dockerfile)}")
-        local = f"copilot/{request.application}/{request.workload}:{wanted.sidecar or LATEST}"
-        try:
-            image = build(self._logins.docker, request, [local], out, cache)
-        except CopilotError as error:
-            raise type(error)(f"image of `{wanted.name}`: {error.message}", hint=error.hint, details=error.details) from error
-        out(f"{image} in {time.monotonic() - begin:.1f} s")
-        return image
 
     def _keep_notes(self, wanted: Wanted, reference: str) -> None:
         """Push what later builds take layers from, all of which were just built and pushed; a failure only makes those slower."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from copilot.docker.failures import failure
 from copilot.errors import BuildError, ConflictError, CopilotError, EngineUnavailableError, NotFoundError
@@ -12,11 +12,12 @@ from copilot.errors import BuildError, ConflictError, CopilotError, EngineUnavai
 
 @dataclass(frozen=True)
 class _Push:
-    """Whose image was to go where."""
+    """Whose image was to go where; ``said``: parts of what is said about it."""
 
     workload: str
     registry: str
     repository: str
+    said: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def image(self) -> str:
@@ -27,7 +28,7 @@ class _Push:
         return f"{self.image}: `{self.registry}`"
 
 
-_Make = Callable[[_Push, re.Match[str]], CopilotError]
+_Make = Callable[[_Push], CopilotError]
 
 
 def explain_push(workload: str, repository: str, output: str) -> CopilotError:
@@ -41,12 +42,11 @@ def explain_push(workload: str, repository: str, output: str) -> CopilotError:
     engine = failure(output)
     if isinstance(engine, EngineUnavailableError):
         return engine
-    registry, _, name = repository.partition("/")
-    push = _Push(workload, registry, name)
+    push = _push(workload, repository)
     for pattern, make in _CAUSES:
         match = pattern.search(output)
         if match:
-            error = make(push, match)
+            error = make(replace(push, said=match.groupdict()))
             break
     else:
         said = engine.message.removeprefix("the container engine refused: ")
@@ -57,8 +57,17 @@ def explain_push(workload: str, repository: str, output: str) -> CopilotError:
 
 def no_repository(workload: str, repository: str) -> NotFoundError:
     """The repository is not there."""
+    return _no_repository(_push(workload, repository))
+
+
+def immutable(workload: str, repository: str) -> ConflictError:
+    """The repository lets no tag be changed, and another image has the one that is wanted."""
+    return _immutable(_push(workload, repository))
+
+
+def _push(workload: str, repository: str) -> _Push:
     registry, _, name = repository.partition("/")
-    return _no_repository(_Push(workload, registry, name))
+    return _Push(workload, registry, name)
 
 
 def _no_repository(push: _Push) -> NotFoundError:
@@ -68,83 +77,71 @@ def _no_repository(push: _Push) -> NotFoundError:
     )
 
 
-def _no_credentials(push: _Push, match: re.Match[str]) -> CopilotError:
-    del match
+def _no_credentials(push: _Push) -> CopilotError:
     return EngineUnavailableError(
         f"{push.where} was sent no credentials",
         hint="Run this again, which logs in anew; Podman must not be told of another file by REGISTRY_AUTH_FILE",
     )
 
 
-def _expired(push: _Push, match: re.Match[str]) -> CopilotError:
-    del match
+def _expired(push: _Push) -> CopilotError:
     return EngineUnavailableError(f"{push.where} does not accept the login", hint="Run this again, which logs in anew")
 
 
-def _missing(push: _Push, match: re.Match[str]) -> CopilotError:
-    del match
-    return _no_repository(push)
-
-
-def _immutable(push: _Push, match: re.Match[str]) -> CopilotError:
-    del match
+def _immutable(push: _Push) -> ConflictError:
     return ConflictError(
         f"{push.where} has another image with this tag, and its repository `{push.repository}` lets no tag be changed",
         hint="Set the repository's tag mutability to MUTABLE: the tag `latest` moves with each build",
     )
 
 
-def _not_allowed(push: _Push, match: re.Match[str]) -> CopilotError:
+def _not_allowed(push: _Push) -> CopilotError:
     return EngineUnavailableError(
-        f"{push.where} refused it: `{match['who']}` may not do `{match['action']}` on `{push.repository}`",
-        hint=f"Ask whoever runs the AWS account to allow `{match['action']}`, or choose another profile with AWS_PROFILE",
+        f"{push.where} refused it: `{push.said['who']}` may not do `{push.said['action']}` on `{push.repository}`",
+        hint=f"Ask whoever runs the AWS account to allow `{push.said['action']}`, or choose another profile with AWS_PROFILE",
     )
 
 
-def _denied(push: _Push, match: re.Match[str]) -> CopilotError:
-    del match
+def _denied(push: _Push) -> CopilotError:
     return EngineUnavailableError(
         f"{push.where} refused it: these AWS credentials may not push to `{push.repository}`",
         hint="Ask whoever runs the AWS account for that permission, or choose another profile with AWS_PROFILE",
     )
 
 
-def _full(push: _Push, match: re.Match[str]) -> CopilotError:
-    del match
+def _full(push: _Push) -> CopilotError:
     return BuildError(
         f"{push.image} cannot be pushed: the disk is full",
         hint="Free space: `docker system df` shows what takes it, `docker builder prune` and `docker image prune` help",
     )
 
 
-def _throttled(push: _Push, match: re.Match[str]) -> CopilotError:
-    del match
+def _throttled(push: _Push) -> CopilotError:
     return EngineUnavailableError(f"{push.where} answers that there are too many requests", hint="Run this again in a minute")
 
 
-def _unreachable(push: _Push, match: re.Match[str]) -> CopilotError:
+def _unreachable(push: _Push) -> CopilotError:
     return EngineUnavailableError(
-        f"{push.where} cannot be reached: {match[0].strip()}",
+        f"{push.where} cannot be reached: {push.said['reason'].strip()}",
         hint="Look at the network, then run this again: what was sent is kept",
     )
 
 
-def _gone(push: _Push, match: re.Match[str]) -> CopilotError:
-    del match
+def _gone(push: _Push) -> CopilotError:
     return BuildError(
         f"{push.image} is not on the container engine any more", hint="Something deleted it meanwhile: run this again"
     )
 
 
 _NETWORK = (
-    r"dial tcp.*|lookup \S+.*no such host.*|net/http: .*timeout.*"
-    r"|.*(?:i/o timeout|Client\.Timeout|connection (?:refused|reset)).*|unexpected EOF|\S+: EOF$"
+    r"(?:[A-Z][a-z]+ \"?https?://\S+ )?(?P<reason>dial tcp.*|lookup \S+.*no such host.*|net/http: .*timeout.*"
+    r"|.*(?:i/o timeout|Client\.Timeout|connection (?:refused|reset)).*|unexpected EOF|\S+: EOF$)"
 )
 # The first that matches counts. The words are those of ECR, of other registries, and of Docker.
 _CAUSES: tuple[tuple[re.Pattern[str], _Make], ...] = (
     (re.compile(r"no basic auth credentials"), _no_credentials),
     (re.compile(r"authorization token has expired|unauthorized: ", re.IGNORECASE), _expired),
-    (re.compile(r"name unknown|repository with name \S+ does not exist", re.IGNORECASE), _missing),
+    (re.compile(r"name unknown|repository with name \S+ does not exist", re.IGNORECASE), _no_repository),
     (re.compile(r"(?:tag|repository) is immutable|ImageTagAlreadyExists", re.IGNORECASE), _immutable),
     (re.compile(r"(?:User|Principal): (?P<who>\S+) is not authorized to perform: (?P<action>[\w-]+:\w+)"), _not_allowed),
     (re.compile(r"denied|403 Forbidden", re.IGNORECASE), _denied),
