@@ -83,6 +83,30 @@ class Engine(Protocol):
         """Raises NotFoundError."""
         ...
 
+    def put_secret(self, name: str, value: str, overwrite: bool = False) -> None:
+        """Keep a secret. Raises ConflictError if it exists and overwrite is false."""
+        ...
+
+    def secrets(self, prefix: str = "") -> list[str]:
+        """Names only."""
+        ...
+
+    def delete_secret(self, name: str) -> None:
+        """Raises NotFoundError."""
+        ...
+
+
+class LocalEngine(Engine, Protocol):
+    """What else may be asked of the engine on this machine."""
+
+    def create_environment(self, app: str, name: str, runtime: str | None = None, port: int | None = None) -> Environment:
+        """Runtime and port None: chosen here. Raises ConflictError if it exists or the port is taken."""
+        ...
+
+    def releases(self, app: str, environment: str, workload: str, limit: int = 20) -> list[Release]:
+        """Of one service in one environment, newest first."""
+        ...
+
     def tasks(self, app: str, environment: str, workload: str, release: int | None = None) -> list[Task]:
         """Of all its releases or of one, by the time they started; with the last ones that are gone."""
         ...
@@ -107,30 +131,6 @@ class Engine(Protocol):
         self, app: str, environment: str, workload: str, task: str, argv: tuple[str, ...], interactive: bool
     ) -> TaskCommand:
         """How to run a command inside a task. Raises NotFoundError if the task does not run."""
-        ...
-
-    def put_secret(self, name: str, value: str, overwrite: bool = False) -> None:
-        """Keep a secret. Raises ConflictError if it exists and overwrite is false."""
-        ...
-
-    def secrets(self, prefix: str = "") -> list[str]:
-        """Names only."""
-        ...
-
-    def delete_secret(self, name: str) -> None:
-        """Raises NotFoundError."""
-        ...
-
-
-class LocalEngine(Engine, Protocol):
-    """What else may be asked of the engine on this machine."""
-
-    def create_environment(self, app: str, name: str, runtime: str | None = None, port: int | None = None) -> Environment:
-        """Runtime and port None: chosen here. Raises ConflictError if it exists or the port is taken."""
-        ...
-
-    def releases(self, app: str, environment: str, workload: str, limit: int = 20) -> list[Release]:
-        """Of one service in one environment, newest first."""
         ...
 
     def pause_service(self, app: str, environment: str, workload: str) -> None:
