@@ -229,3 +229,10 @@ class TestWrite:
         with pytest.raises(CopilotError, match="cannot be written"):
             write(tmp_path / name, "x")
         assert sorted(p.name for p in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_another_engine_takes_over(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path, "shop", "local")
+    moved = workspace.moved("aws")
+    assert (moved.application, moved.engine) == ("shop", "aws")
+    assert (tmp_path / "copilot" / ".workspace").read_text() == "application: shop\n"

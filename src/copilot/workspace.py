@@ -84,16 +84,19 @@ class Workspace:
         from copilot.manifest.names import check_name  # noqa: PLC0415 - finding a workspace does not need it
 
         check_name("application", application)
-        quoted = f'"{application}"' if application in _NOT_TEXT else application
-        text = f"application: {quoted}\n" + (f"engine: {engine}\n" if engine != "aws" else "")
         workspace = cls(root.absolute())
         path = workspace.folder / _FILE
-        if write(path, text) == "differs" and (workspace.application, workspace.engine) != (application, engine):
+        if write(path, _marker(application, engine)) == "differs" and (workspace.application, workspace.engine) != (application, engine):
             raise ConflictError(
                 f"this repository belongs to application `{workspace.application}` on the {workspace.engine} engine",
                 hint=f"to move it to another, delete {_FOLDER}/{_FILE} first",
             )
         return workspace
+
+    def moved(self, engine: EngineName) -> Workspace:
+        """The same workspace, whose application another engine runs from now on; its file says so."""
+        write(self.folder / _FILE, _marker(self.application, engine), overwrite=True)
+        return Workspace(self.root)
 
     @property
     def folder(self) -> Path:
@@ -221,6 +224,11 @@ def _name_in(manifest: Path) -> str | None:
     except ManifestError:
         return None
     return str(name) if isinstance(name, str) and name else None
+
+
+def _marker(application: str, engine: EngineName) -> str:
+    quoted = f'"{application}"' if application in _NOT_TEXT else application
+    return f"application: {quoted}\n" + (f"engine: {engine}\n" if engine != "aws" else "")
 
 
 def _names(pipelines: Sequence[PipelineFiles]) -> str:
