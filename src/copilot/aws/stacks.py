@@ -6,25 +6,29 @@ waits for it first.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
 from copilot.aws import stack_states as states
-from copilot.aws.changes import PropertyChange, ResourceChange, of_change_set
+from copilot.aws.changes import PropertyChange, ResourceChange
 from copilot.aws.client import Aws
 from copilot.aws.errors import code_of, explained, text_of
 from copilot.aws.stack_events import EventFeed
 from copilot.aws.stack_failures import causes, is_failure, plain, sentence
+from copilot.aws.stack_proposals import OutdatedError, Proposal, propose
 from copilot.aws.stack_templates import template_argument
 from copilot.aws.stack_values import Stack, StackEvent, StackRequest, Watch, stack_of, unwatched
-from copilot.errors import ConflictError, CopilotError, DeploymentError, EngineUnavailableError, NotFoundError
+from copilot.errors import ConflictError, DeploymentError, EngineUnavailableError, NotFoundError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
 
 __all__ = [
     "Explain",
@@ -43,58 +47,37 @@ Outcome = Literal["created", "updated", "unchanged"]
 
 Explain = Callable[[StackEvent], Sequence[str]]
 """Is asked about each resource that fails, when it fails, and answers with further lines worth seeing: why an ECS service's tasks
-stopped, for example, which nobody can find out once the service is rolled back."""
+stopped, for example, which is harder to find out once the service is rolled back. What it raises ends the waiting."""
 
 _ATTEMPTS = 5
 _PAUSE = 3.0
 
 
-class _OutdatedError(ConflictError):
-    """The stack was changed after the proposal was made."""
-
-
-@dataclass
-class Proposal:
-    """Changes to a stack that CloudFormation has worked out and that wait to be made.
-
-    As a context manager it is discarded at the end, unless it was executed.
-
-    Attributes:
-        request: What the stack is to be.
-        stack_id: The stack's ARN.
-        id: The change set's ARN.
-        creates: Whether the stack is new.
-        changes: In CloudFormation's order.
-        executed: Whether CloudFormation has begun to make them.
-    """
-
-    request: StackRequest
-    stack_id: str
-    id: str
-    creates: bool
-    changes: tuple[ResourceChange, ...]
-    executed: bool = False
-    _discard: Callable[[Proposal], None] = field(default=lambda _: None, repr=False, compare=False)
-
-    def discard(self) -> None:
-        """Take it back. A stack that was new, with nothing in it, is gone then too."""
-        if not self.executed:
-            self._discard(self)
-
-    def __enter__(self) -> Proposal:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if error is None:
-            self.discard()
-        else:
-            with suppress(CopilotError):  # the error that is under way matters more
-                self.discard()
-
-
 def _no_lines(event: StackEvent) -> Sequence[str]:
     del event
     return ()
+
+
+@dataclass
+class _Course:
+    """How an operation went: its events so far, and what is known of the failures among them."""
+
+    name: str
+    watch: Watch
+    explain: Explain = _no_lines
+    events: list[StackEvent] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def tell(self, event: StackEvent) -> None:
+        self.events.append(event)
+        self.watch(event)
+        if is_failure(event):
+            self.lines += self.explain(event)
+
+    @property
+    def has_ended(self) -> bool:
+        own = [event for event in self.events if event.of_stack_itself and event.stack == self.name]
+        return bool(own) and not own[-1].status.endswith("_IN_PROGRESS")
 
 
 class Stacks:
@@ -110,7 +93,7 @@ class Stacks:
         self._pause = pause
 
     @property
-    def _client(self) -> Any:
+    def _client(self) -> CloudFormationClient:
         return self._aws.cloudformation
 
     def find(self, name: str) -> Stack | None:
@@ -124,14 +107,13 @@ class Stacks:
                 raise
 
     def require(self, name: str) -> Stack:
-        """The stack. Raises NotFoundError if there is none."""
+        """The stack. Raises NotFoundError if there is none, or one with nothing in it yet."""
         stack = self.find(name)
-        if states.is_new(stack):
+        if stack is None or states.is_new(stack):
             raise NotFoundError(
                 f"there is no stack `{name}` in {self._aws.region}",
                 hint="it was not deployed yet, or deleted since: deploy it, and it is made again",
             )
-        assert stack is not None  # noqa: S101 - `is_new` is true of None; for the type checker
         return stack
 
     def template(self, name: str) -> str:
@@ -143,11 +125,7 @@ class Stacks:
                 if _is_missing(error):
                     self.require(name)
                 raise
-        if isinstance(body, str):
-            return body
-        import json  # noqa: PLC0415 - rare: boto3 has parsed a template that was sent as JSON
-
-        return json.dumps(body, indent=2)
+        return body if isinstance(body, str) else json.dumps(body, indent=2)  # boto3 parses those that were sent as JSON
 
     def events(self, name: str, since: float) -> list[StackEvent]:
         """What happened in a stack, and in those nested in it, since then (seconds since the epoch), oldest first."""
@@ -169,7 +147,7 @@ class Stacks:
             ConflictError: The stack is in a state from which it cannot be updated; the hint says what to do.
             CopilotError: AWS refuses the template or its parameters.
         """
-        argument = template_argument(self._aws, request)
+        template = template_argument(self._aws, request)
         for _ in range(_ATTEMPTS):
             stack = self._idle(request.name, watch)
             refusal = stack and states.refusal(stack, self._aws.region, rollback=request.rollback)
@@ -178,11 +156,9 @@ class Stacks:
                     raise refusal
                 self.delete(stack.id, request.role_arn, watch)
                 stack = None
-            with suppress(_OutdatedError):
-                return self._propose(request, argument, stack)
-        raise _OutdatedError(
-            f"stack `{request.name}` is being changed again and again by someone else", hint="run this again later"
-        )
+            with suppress(OutdatedError):
+                return propose(self._client, request, template, stack, self._pause)
+        raise _contended(request)
 
     def execute(self, proposal: Proposal, watch: Watch = unwatched, explain: Explain = _no_lines) -> Stack:
         """Make the changes and wait until they are made.
@@ -197,7 +173,7 @@ class Stacks:
             ConflictError: The stack was changed after the proposal was made.
             KeyboardInterrupt: The person does not want to wait; its text says that CloudFormation goes on.
         """
-        request = proposal.request
+        name = proposal.request.name
         feed = EventFeed(self._client, proposal.stack_id)
         with explained():
             feed.skip()
@@ -206,19 +182,20 @@ class Stacks:
                     ChangeSetName=proposal.id,
                     StackName=proposal.stack_id,
                     ClientRequestToken=uuid4().hex,
-                    DisableRollback=not request.rollback,
+                    DisableRollback=not proposal.request.rollback,
                 )
             except ClientError as error:
                 if code_of(error) in {"InvalidChangeSetStatus", "ChangeSetNotFound"} or states.is_about_busy(text_of(error)):
-                    raise _OutdatedError(
-                        f"stack `{request.name}` was changed after this proposal was made", hint="propose the changes again"
+                    raise OutdatedError(
+                        f"stack `{name}` was changed after these changes were proposed", hint="propose them again"
                     ) from error
                 raise
         proposal.executed = True
-        stack, events, lines = self._follow(feed, request.name, proposal.stack_id, watch, explain)
+        course = _Course(name, watch, explain)
+        stack = self._follow(feed, proposal.stack_id, course)
         if stack is not None and stack.status in states.SUCCEEDED:
             return stack
-        raise self._failed(stack or Stack(request.name, proposal.stack_id, states.DELETED), events, lines)
+        raise self._failed(stack or Stack(name, proposal.stack_id, states.DELETED), course)
 
     def deploy(
         self, request: StackRequest, watch: Watch = unwatched, explain: Explain = _no_lines, *, clear_failed: bool = False
@@ -228,12 +205,10 @@ class Stacks:
             proposal = self.propose(request, watch, clear_failed=clear_failed)
             if proposal is None:
                 return "unchanged"
-            with proposal, suppress(_OutdatedError):
+            with proposal, suppress(OutdatedError):
                 self.execute(proposal, watch, explain)
                 return "created" if proposal.creates else "updated"
-        raise ConflictError(
-            f"stack `{request.name}` is being changed again and again by someone else", hint="run this again later"
-        )
+        raise _contended(request)
 
     def delete(self, name: str, role_arn: str | None = None, watch: Watch = unwatched) -> None:
         """Delete a stack, by its name or ARN, and wait until it is gone. One that does not exist is no error.
@@ -253,16 +228,17 @@ class Stacks:
                 f"--stack-name {stack.name} --region {self._aws.region}`, then run this again",
             )
         feed = EventFeed(self._client, stack.id)
-        role = {"RoleARN": role_arn} if role_arn else {}
+        role: Any = {"RoleARN": role_arn} if role_arn else {}
         with explained():
             feed.skip()
             self._client.delete_stack(StackName=stack.id, ClientRequestToken=uuid4().hex, **role)
         if stack.status == states.REVIEW:
-            self._idle(stack.id, unwatched)  # there is nothing in it, so nothing happens to anything in it
+            self._at_rest(self.find(stack.id))  # there is nothing in it, so nothing happens to anything in it
             return
-        left, events, lines = self._follow(feed, stack.name, stack.id, watch, _no_lines)
+        course = _Course(stack.name, watch)
+        left = self._follow(feed, stack.id, course)
         if left is not None and left.status != states.DELETED:
-            raise self._failed(left, events, lines)
+            raise self._failed(left, course)
 
     def _idle(self, name: str, watch: Watch) -> Stack | None:
         """The stack, once CloudFormation is not at work on it; None if there is none, or none any more."""
@@ -279,98 +255,27 @@ class Stacks:
             stack = self.find(stack.id)
         return stack
 
-    def _propose(self, request: StackRequest, argument: dict[str, str], stack: Stack | None) -> Proposal | None:
-        creates = states.is_new(stack)
-        token = f"copilot-{uuid4().hex}"
-        role = {"RoleARN": request.role_arn} if request.role_arn else {}
-        with explained():
-            try:
-                answer = self._client.create_change_set(
-                    StackName=request.name,
-                    ChangeSetName=token,
-                    ClientToken=token,
-                    ChangeSetType="CREATE" if creates else "UPDATE",
-                    Parameters=_parameters(request, None if creates else stack),
-                    Tags=[{"Key": key, "Value": value} for key, value in request.tags.items()],
-                    Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-                    **argument,
-                    **role,
-                )
-            except ClientError as error:
-                if states.has_no_changes(text_of(error)):
-                    return None
-                if states.is_about_busy(text_of(error)):
-                    raise _OutdatedError(text_of(error)) from error
-                raise
-        proposal = Proposal(request, answer["StackId"], answer["Id"], creates, (), _discard=self._take_back)
-        try:
-            status, reason = self._worked_out(proposal)
-            if status == "CREATE_COMPLETE":
-                proposal.changes = self._changes(proposal)
-                return proposal
-            proposal.discard()
-        except BaseException:
-            with suppress(CopilotError):
-                proposal.discard()
-            raise
-        if states.has_no_changes(reason):
-            return None
-        raise CopilotError(f"AWS refuses the changes to stack `{request.name}`: {plain(reason)}")
-
-    def _worked_out(self, proposal: Proposal) -> tuple[str, str]:
-        """Status and reason of a change set, once CloudFormation is done with working it out."""
-        while True:
-            with explained():
-                answer = self._client.describe_change_set(ChangeSetName=proposal.id, StackName=proposal.stack_id)
-            if answer["Status"] not in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
-                return answer["Status"], answer.get("StatusReason", "")
-            time.sleep(self._pause)
-
-    def _changes(self, proposal: Proposal) -> tuple[ResourceChange, ...]:
-        pages = self._client.get_paginator("describe_change_set").paginate(
-            ChangeSetName=proposal.id, StackName=proposal.stack_id, IncludePropertyValues=True
-        )
-        with explained():
-            return of_change_set(change for page in pages for change in page.get("Changes", []))
-
-    def _take_back(self, proposal: Proposal) -> None:
-        with explained():
-            self._client.delete_change_set(ChangeSetName=proposal.id, StackName=proposal.stack_id)
-            if not proposal.creates:
-                return
-            pages = self._client.get_paginator("list_change_sets").paginate(StackName=proposal.stack_id)
-            others = [one for page in pages for one in page["Summaries"] if one["StackId"] == proposal.stack_id]
-        stack = self.find(proposal.stack_id)
-        if stack is not None and stack.status == states.REVIEW and all(one["ChangeSetId"] == proposal.id for one in others):
-            with explained():
-                self._client.delete_stack(StackName=proposal.stack_id)
-
-    def _follow(
-        self, feed: EventFeed, name: str, stack_id: str, watch: Watch, explain: Explain
-    ) -> tuple[Stack | None, list[StackEvent], list[str]]:
-        """Tell events until the operation that was just begun has ended.
+    def _follow(self, feed: EventFeed, stack_id: str, course: _Course) -> Stack | None:
+        """Tell events until the operation that was just begun has ended; the stack as it is then.
 
         Only the stack's own event is a sign of the end: right after the beginning, its status can still be that of before.
         """
-        events: list[StackEvent] = []
-        lines: list[str] = []
-        with self._going_on(name), explained():
+        with self._going_on(course.name):
             while True:
-                for event in feed.read():
-                    events.append(event)
-                    watch(event)
-                    if is_failure(event):
-                        lines += explain(event)
-                if _has_ended(events, name):
-                    return self._at_rest(self.find(stack_id)), events, lines
+                with explained():
+                    events = feed.read()
+                for event in events:
+                    course.tell(event)
+                if course.has_ended:
+                    return self._at_rest(self.find(stack_id))
                 time.sleep(self._pause)
 
-    def _failed(self, stack: Stack, events: Sequence[StackEvent], lines: Sequence[str]) -> DeploymentError:
-        first, *others = [sentence(event) for event in causes(events)] or [plain(stack.reason)]
+    def _failed(self, stack: Stack, course: _Course) -> DeploymentError:
+        first, *others = [sentence(event) for event in causes(course.events)] or [plain(stack.reason)]
         return DeploymentError(
             f"stack `{stack.name}`: {first}",
             hint=states.consequence(stack, self._aws.region),
-            details=[*lines, *dict.fromkeys(line for line in others if line != first)],
+            details=[*course.lines, *dict.fromkeys(line for line in others if line != first)],
         )
 
     @contextmanager
@@ -391,13 +296,5 @@ def _is_missing(error: ClientError) -> bool:
     return code_of(error) == "ValidationError" and "does not exist" in text_of(error)
 
 
-def _has_ended(events: Sequence[StackEvent], name: str) -> bool:
-    own = [event for event in events if event.of_stack_itself and event.stack == name]
-    return bool(own) and not own[-1].status.endswith("_IN_PROGRESS")
-
-
-def _parameters(request: StackRequest, stack: Stack | None) -> list[dict[str, Any]]:
-    known = stack.parameters if stack else {}
-    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in request.parameters.items() if value is not None]
-    kept = [key for key, value in request.parameters.items() if value is None and key in known]
-    return [*given, *({"ParameterKey": key, "UsePreviousValue": True} for key in kept)]
+def _contended(request: StackRequest) -> ConflictError:
+    return ConflictError(f"stack `{request.name}` is being changed again and again by someone else", hint="run this again later")
