@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from troposphere import GetAtt, If, NoValue, Ref, ecs
@@ -16,16 +16,16 @@ from copilot.aws.templates.workload.environment_variables import (
     snake_case,
 )
 from copilot.aws.templates.workload.logging import log_router, main_logging, to_log_group
-from copilot.aws.templates.workload.ports import TARGET, Target, exposed_ports, service_target
+from copilot.aws.templates.workload.ports import TARGET, Target, exposed_ports, main_port, service_target
 from copilot.aws.templates.workload.queue import queue_variables
 from copilot.aws.templates.workload.secrets import value_from
 from copilot.aws.templates.workload.settings import WorkloadSettings
 from copilot.aws.templates.workload.topics import topic_variables
 from copilot.aws.templates.workload.volumes import mount_points
-from copilot.manifest.containers import ExposedPort, SidecarSettings
+from copilot.manifest.containers import SidecarSettings
 from copilot.manifest.image import SHELL, ContainerHealthCheck
 from copilot.manifest.variables import Secrets
-from copilot.manifest.workload import WorkerService, Workload
+from copilot.manifest.workload import Workload
 
 HAS_ENV_FILE = "HasEnvFile"
 
@@ -108,19 +108,13 @@ def _dependencies(containers: Mapping[str, str]) -> list[ecs.ContainerDependency
 
 
 def _port_mappings(manifest: Workload, container: str) -> list[ecs.PortMapping]:
-    if isinstance(manifest, WorkerService) and container == manifest.name:
-        return []
     goal = service_target(manifest)
-    return [_port_mapping(port, goal == Target(container, port.number)) for port in _ports(manifest, container)]
-
-
-def _ports(manifest: Workload, container: str) -> Iterable[ExposedPort]:
-    return exposed_ports(manifest).get(container, ())
-
-
-def _port_mapping(port: ExposedPort, goal: bool) -> ecs.PortMapping:
-    named = {"Name": TARGET} if goal else {}
-    return ecs.PortMapping(ContainerPort=port.number, Protocol=port.protocol, **named)
+    mappings = []
+    for number, protocol in exposed_ports(manifest).get(container, ()):
+        named = {"Name": TARGET} if goal == Target(container, number) else {}
+        port = Ref("ContainerPort") if container == manifest.name and number == main_port(manifest) else number
+        mappings.append(ecs.PortMapping(ContainerPort=port, Protocol=protocol, **named))
+    return mappings
 
 
 def _health_check(check: ContainerHealthCheck | None) -> ecs.HealthCheck | None:
