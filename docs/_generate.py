@@ -20,6 +20,7 @@ from copilot.cli._root import load
 from copilot.cli.pipeline.scaffold import PipelineAnswers, manifest_text
 from copilot.manifest.schema import MODELS, schema
 from copilot.manifest.section import Section
+from copilot.release.unsupported import REFUSED_BY_LOCAL, WITHOUT_EFFECT_HERE
 
 REFERENCE = Path(__file__).with_name("reference.md")
 KINDS = {kind.lower().replace(" ", "-"): kind for kind in MODELS}
@@ -27,12 +28,14 @@ KINDS = {kind.lower().replace(" ", "-"): kind for kind in MODELS}
 
 _FLAG = {True, False, "yes", "no", "on", "off"}
 _TEXT = ["string", "number", "boolean"]
+_SIMPLE_KINDS = {"array": "list", "number": "number", "object": "mapping", "string": "text"}
 
 
 def generated() -> dict[str, str]:
     """The text of every part, by its name."""
     keys = {f"keys of {name}": _keys(schema(kind)) for name, kind in KINDS.items()}
-    return {"commands": _commands(), "annotated manifest": _annotated(), **keys}
+    here = {"keys without effect here": _without_effect(), "keys refused here": _refused_here()}
+    return {"commands": _commands(), "annotated manifest": _annotated(), **keys, **here}
 
 
 def updated(text: str) -> str:
@@ -118,7 +121,7 @@ def _annotated() -> str:
 def _keys(document: dict[str, Any]) -> str:
     definitions = document.get("$defs", {})
     rows = ["| key | value | meaning |", "|---|---|---|"]
-    rows += [f"| {' | '.join(_cell(part) for part in row)} |" for row in _rows(document, definitions, "")]
+    rows += [f"| {' | '.join(_cell(part) for part in row)} |" for row in _rows(document, definitions, "", {})]
     refused = sorted(_refused(document, definitions, ""))
     text = "\n".join(rows) + "\n"
     if refused:
@@ -127,32 +130,61 @@ def _keys(document: dict[str, Any]) -> str:
     return text
 
 
-def _rows(node: dict[str, Any], definitions: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, str]]:
+def _without_effect() -> str:
+    rows = [f"| `{key}` | {_cell(instead)} |" for key, instead in WITHOUT_EFFECT_HERE.items()]
+    return "\n".join(["| key | on this machine |", "|---|---|", *rows]) + "\n"
+
+
+def _refused_here() -> str:
+    rows = [
+        f"| {', '.join(f'`{key}`' for key in refusal.key.split(', '))} | It {_cell(refusal.reason)}. |"
+        for refusal in REFUSED_BY_LOCAL
+    ]
+    return "\n".join(["| key | why |", "|---|---|", *rows]) + "\n"
+
+
+def _rows(
+    node: dict[str, Any], definitions: dict[str, Any], prefix: str, listed: dict[int, str]
+) -> Iterator[tuple[str, str, str]]:
+    """A row for each key. Keys that were listed before, as another mapping's, are not listed again.
+
+    ``listed`` has the key under which the keys of a mapping were listed, by the mapping's identity.
+    """
     # What differs between environments comes last, after what it speaks of.
     for name, given in sorted(node.get("properties", {}).items(), key=lambda item: item[0] == "environments"):
         key = f"{prefix}{name}"
         required = name in node.get("required", ())
-        meaning = given.get("description") or _inside(given, definitions)[1].get("description", "")
-        yield f"`{key}`", _value(given, required), meaning + _default(given)
         path, inside = _inside(given, definitions)
-        if name != "environments":
-            yield from _rows(inside, definitions, f"{key}{path}.")
+        meaning = given.get("description") or inside.get("description", "")
+        before = listed.get(id(inside)) if len(inside.get("properties", ())) > 1 else None
+        again = f" Its keys are those of `{before}`." if before is not None else ""
+        yield f"`{key}`", _value(given, required), meaning + _default(given) + again
+        if name != "environments" and before is None and not _same_keys(inside, node):
+            listed[id(inside)] = key
+            yield from _rows(inside, definitions, f"{key}{path}.", listed)
+
+
+def _same_keys(inside: dict[str, Any], node: dict[str, Any]) -> bool:
+    """Whether a mapping has none but keys of the one that it is in, as further rules of a list do."""
+    keys = inside.get("properties", {}).keys()
+    return len(keys) > 1 and keys <= node.get("properties", {}).keys()
 
 
 def _inside(given: dict[str, Any], definitions: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The mapping that a value is or holds, and how its keys are reached: ``[]`` in a list, ``.<name>`` in a mapping."""
     if "$ref" in given:
         return "", definitions[given["$ref"].rpartition("/")[2]]
-    for option in given.get("anyOf", ()):
-        path, found = _inside(option, definitions)
-        if found:
-            return path, found
+    if "properties" in given:
+        return "", given
+    found = [_inside(option, definitions) for option in given.get("anyOf", ())]
+    if any(inside for _, inside in found):
+        return next((path, inside) for path, inside in found if inside)
     if isinstance(given.get("items"), dict):
-        path, found = _inside(given["items"], definitions)
-        return f"[]{path}", found
+        path, inside = _inside(given["items"], definitions)
+        return f"[]{path}", inside
     if isinstance(given.get("additionalProperties"), dict):
-        path, found = _inside(given["additionalProperties"], definitions)
-        return f".<name>{path}", found
+        path, inside = _inside(given["additionalProperties"], definitions)
+        return f".<name>{path}", inside
     return "", {}
 
 
@@ -169,15 +201,12 @@ def _kind(given: dict[str, Any]) -> str:
     if "anyOf" in given:
         kinds = [_kind(option) for option in given["anyOf"] if option != {"type": "null"}]
         return " or ".join(dict.fromkeys(kinds))
-    if given.get("type") == "array":
-        return "list"
-    if given.get("type") == "integer":
-        return f"whole number{_limits(given)}"
     if "examples" in given:
         return f"duration, such as `{given['examples'][0]}`"
-    if given.get("type") == "string" or given.get("type") == _TEXT:
-        return "text"
-    return "mapping"
+    kind: Any = "object" if "$ref" in given else given.get("type")
+    if kind == "integer":
+        return f"whole number{_limits(given)}"
+    return "text" if kind == _TEXT else _SIMPLE_KINDS.get(kind, "anything")
 
 
 def _limits(given: dict[str, Any]) -> str:

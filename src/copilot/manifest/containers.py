@@ -124,15 +124,18 @@ class SidecarSettings(Section):
     credentials: Text | None = Field(
         None, alias="credentialsParameter", description="ARN of the secret with the password for a private registry (aws engine)."
     )
-    variables: Variables = Field(default_factory=dict, description="Environment variables.")
+    variables: Variables = Field(default_factory=dict, description="Environment variables: values, or mappings with `from_cfn`.")
     env_file: EnvFile | None = Field(None, description="As the workload's own `env_file`.")
     secrets: Secrets = Field(
-        default_factory=dict, description="Environment variable to the name of the secret that holds its value."
+        default_factory=dict,
+        description="Environment variable to the name of its secret, or a mapping: `secretsmanager` or `from_cfn`.",
     )
     entrypoint: Arguments | None = Field(None, description="Replaces the image's entrypoint.")
     command: Arguments | None = Field(None, description="Replaces the image's command.")
     mount_points: tuple[MountPoint, ...] = Field((), description="Volumes of the workload that it has too.")
-    depends_on: DependsOn = Field(default_factory=dict, description="Containers that must be so far before it starts.")
+    depends_on: DependsOn = Field(
+        default_factory=dict, description="Container to how far it must be before this one starts, as in `image.depends_on`."
+    )
     healthcheck: ContainerHealthCheck | None = Field(None, description="How to find out from inside whether it is healthy.")
 
     @classmethod

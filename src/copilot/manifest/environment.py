@@ -260,7 +260,7 @@ class PublicLoadBalancer(Section):
         AccessLogs | None, BeforeValidator(_access_logs), Or({"enum": [True, False, "yes", "no", "on", "off"]})
     ] = Field(None, description="Write down its requests in a bucket: `true`, or where.")
     ingress: PublicIngress = Field(default_factory=PublicIngress, description="Who reaches it.")
-    ssl_policy: Word | None = Field(None, description="Name of the policy for HTTPS. Default: `ELBSecurityPolicy-2016-08`.")
+    ssl_policy: Word | None = Field(None, description="Name of the policy for HTTPS. Default: that of AWS.")
 
 
 class PrivateIngress(Section):
@@ -277,7 +277,7 @@ class PrivateLoadBalancer(Section):
     certificates: Certificates = Field((), description="ARNs of existing certificates for HTTPS.")
     subnets: tuple[Word, ...] = Field((), description="IDs of the existing subnets that it is in. Default: the private ones.")
     ingress: PrivateIngress = Field(default_factory=PrivateIngress, description="Who reaches it.")
-    ssl_policy: Word | None = Field(None, description="Name of the policy for HTTPS. Default: `ELBSecurityPolicy-2016-08`.")
+    ssl_policy: Word | None = Field(None, description="Name of the policy for HTTPS. Default: that of AWS.")
 
 
 class EnvironmentHttp(Section):

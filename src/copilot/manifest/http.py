@@ -193,7 +193,7 @@ class Http(RoutingRule):
     unsupported: ClassVar[frozenset[str]] = frozenset({"alb"})
 
     additional_rules: tuple[AdditionalRule, ...] = Field(
-        (), description="Further requests that reach the service, each with keys as above."
+        (), description="Further requests that reach the service; each has the keys above."
     )
 
     @property

@@ -106,7 +106,8 @@ class Image(ImageSource):
 
     credentials: Text | None = Field(None, description="ARN of the secret with the password for a private registry (aws engine).")
     depends_on: DependsOn = Field(
-        default_factory=dict, description="Sidecars that must be so far before the main container starts."
+        default_factory=dict,
+        description="Sidecar to how far it must be before the main container starts: `start`, `healthy`, `complete`, `success`.",
     )
     healthcheck: ContainerHealthCheck | None = Field(None, description="How to find out from inside whether a task is healthy.")
 

@@ -76,13 +76,14 @@ class Workload(Overridable):
     memory: Annotated[Whole, Field(gt=0)] = Field(512, description="Memory of a task, in MiB.")
     entrypoint: Arguments | None = Field(None, description="Replaces the image's entrypoint.")
     command: Arguments | None = Field(None, description="Replaces the image's command.")
-    variables: Variables = Field(default_factory=dict, description="Environment variables.")
+    variables: Variables = Field(default_factory=dict, description="Environment variables: values, or mappings with `from_cfn`.")
     env_file: EnvFile | None = Field(
         None,
         description="Path, from the repository's root, of a file with more environment variables. Those in `variables` win.",
     )
     secrets: Secrets = Field(
-        default_factory=dict, description="Environment variable to the name of the secret that holds its value."
+        default_factory=dict,
+        description="Environment variable to the name of its secret, or a mapping: `secretsmanager` or `from_cfn`.",
     )
     platform: Platform | None = Field(None, description="What the image is built for. Default: this machine's.")
     storage: Storage = Field(default_factory=Storage, description="Volumes, and the disk of a task.")

@@ -103,13 +103,25 @@ def _file_systems(manifest: Workload) -> Iterator[KeyPath]:
 REFUSED_BY_LOCAL = (
     Refusal("type: Worker Service", "is for AWS only: its queue is there", "deploy it with the aws engine", _type),
     Refusal("publish.topics", "is for AWS only: topics are there", "leave it out", _topics),
-    Refusal("variables.<name>.from_cfn", "is for AWS only: stacks that export a value are there", _OVERRIDE, _imports),
+    Refusal(
+        "variables.<name>.from_cfn, secrets.<name>.from_cfn",
+        "is for AWS only: stacks that export a value are there",
+        _OVERRIDE,
+        _imports,
+    ),
     Refusal("http (Backend Service)", "is for AWS only: there is no internal load balancer here", "leave it out", _internal_http),
     Refusal("http.additional_rules", "is for AWS only: here a service has one path", "leave it out", _rules),
     Refusal("http.version", "must be `http1` here, which the front door speaks with tasks", _OVERRIDE, _version),
-    Refusal("http.target_container", "is for AWS only: here requests go to the main container", _OVERRIDE, _target),
+    Refusal(
+        "http.target_container, http.target_port", "is for AWS only: here requests go to the main container", _OVERRIDE, _target
+    ),
     Refusal("network.connect.alias", "is for AWS only: here services have their own names", _OVERRIDE, _alias),
-    Refusal("depends_on", "must be `start` here: containers of a task start one after the other", _OVERRIDE, _order),
+    Refusal(
+        "image.depends_on, sidecars.<name>.depends_on",
+        "must be `start` here: containers of a task start one after the other",
+        _OVERRIDE,
+        _order,
+    ),
     Refusal("storage.volumes.<name>.efs.id", "is for AWS only: the file system is there", "write `efs: true`", _file_systems),
 )
 """Keys that the local engine refuses."""
