@@ -77,6 +77,11 @@ def execution_role(application: str) -> str:
     return f"{application}-executionrole"
 
 
+def dns_delegation_role(application: str) -> str:
+    """The role by which the accounts of environments give their subdomains a place in the application's domain."""
+    return f"{application}-DNSDelegationRole"
+
+
 def environment_stack(application: str, environment: str) -> str:
     """The stack of an environment."""
     return f"{application}-{environment}"
