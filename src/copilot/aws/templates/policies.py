@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+_DELIVERY = "lets a service deliver its logs, which is set up for the account as a whole: there is no resource to name"
+
 EXCEPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "cloudformation:ValidateTemplate": "checks a text: there is no resource yet, and no condition to set",
@@ -14,6 +16,13 @@ EXCEPTIONS: Mapping[str, str] = MappingProxyType(
         "ec2:DescribeSubnets": "EC2 lists without regard to resources, and has no condition but the region",
         "ec2:DescribeVpcs": "EC2 lists without regard to resources, and has no condition but the region",
         "ecr:GetAuthorizationToken": "signs in to the registry as a whole; each repository says who may do what in it",
+        "logs:CreateLogDelivery": _DELIVERY,
+        "logs:DeleteLogDelivery": _DELIVERY,
+        "logs:DescribeResourcePolicies": _DELIVERY,
+        "logs:GetLogDelivery": _DELIVERY,
+        "logs:ListLogDeliveries": _DELIVERY,
+        "logs:PutResourcePolicy": _DELIVERY,
+        "logs:UpdateLogDelivery": _DELIVERY,
         "route53:ListHostedZonesByName": "finds a zone by its name, before its number is known",
         "ssmmessages:CreateControlChannel": "opens a task's own session; the service knows no resources",
         "ssmmessages:CreateDataChannel": "opens a task's own session; the service knows no resources",
