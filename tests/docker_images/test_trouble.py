@@ -54,6 +54,15 @@ ERROR: failed to solve: process "/bin/sh -c make all" did not complete successfu
             "ERROR: failed to solve: nginx:nope: pull access denied for nginx, repository does not exist",
             "api/Dockerfile: image `nginx` does not exist, or may not be read",
         ),
+        (
+            'STEP 2/2: COPY nope /\nbuilding at STEP "COPY nope /": copier: stat: "/nope": no such file or directory',
+            "api/Dockerfile: `nope` is not in the build context",
+        ),
+        (
+            'STEP 2/2: COPI x /\nError: building at STEP "COPI ": Build error: Unknown instruction: "COPI" &imagebuilder.Step{}',
+            "api/Dockerfile: unknown instruction: COPI",
+        ),
+        ('The target "nah" was not found in the provided Dockerfile', "api/Dockerfile has no stage `nah`"),
         ("", "api/Dockerfile: no reason given"),
     ],
 )
@@ -62,3 +71,20 @@ def test_why_a_build_failed(tmp_path: Path, output: str, message: str) -> None:
     assert error.message == message
     if output is BUILDKIT:
         assert any("No rule to make target" in line for line in error.details)
+
+
+PODMAN = """\
+[2/2] STEP 1/2: FROM first
+--> 55884e77c2c
+[2/2] STEP 2/2: RUN make all
+make: *** No rule to make target 'all'.  Stop.
+building at STEP "RUN make all": while running runtime: exit status 2
+"""
+
+
+def test_podman_counts_the_steps_of_each_stage(tmp_path: Path) -> None:
+    dockerfile = tmp_path / "Dockerfile"
+    dockerfile.write_text("ARG A=1\nFROM scratch AS first\nCOPY a /\n\nFROM first\nRUN make all\n")
+    error = explain(dockerfile, "api/Dockerfile", PODMAN.splitlines(), 1)
+    assert error.message == "api/Dockerfile:6: `RUN make all` failed: exit 2"
+    assert error.details == ("make: *** No rule to make target 'all'.  Stop.",)

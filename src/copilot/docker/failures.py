@@ -44,6 +44,11 @@ def is_conflict(output: str) -> bool:
     return re.search(r"container name \S+ is already in use", output) is not None
 
 
+def is_gone(output: str) -> bool:
+    """Whether the container that something was to be done with is not there."""
+    return re.search(r"no such container", output, re.IGNORECASE) is not None
+
+
 def cpus_there(output: str) -> float | None:
     """How many CPUs there are, if a container could not be made because it asked for more."""
     match = re.search(r"as there are only (\d+) CPUs? available", output)
@@ -142,7 +147,7 @@ _CAUSES: tuple[tuple[re.Pattern[str], _Make], ...] = (
     (re.compile(r"pull access denied for ([^\s,]+)"), _not_pulled),
     (re.compile(r"(?:manifest for|repository) (\S+) not found"), _not_pulled),
     (re.compile(r"Get \"https?://([^/\"]+)/[^\"]*\": (.*)"), _no_registry),
-    (re.compile(r"No such image: ([^\s]+)", re.IGNORECASE), _no_image),
+    (re.compile(r"No such image: (?:docker\.io/library/(?=sha256:))?(\S+?):?(?:\s|$)", re.IGNORECASE), _no_image),
     (re.compile(r"Unable to find image '([^']+)' locally"), _no_image),
     (re.compile(r"non-overlapping IPv4 address pool|all predefined address pools have been fully subnetted"), _no_networks),
 )

@@ -1,4 +1,4 @@
-"""Why `docker build` failed, in one sentence: of what it printed, with the classic builder as with BuildKit."""
+"""Why `docker build` failed, in one sentence: of what the classic builder, BuildKit or Podman printed."""
 
 from __future__ import annotations
 
@@ -21,12 +21,20 @@ _MISSING = re.compile(r"(?:COPY|ADD) failed: .*?: (?:stat|lstat) ([^:]+): (?:fil
 _KIT_MISSING = re.compile(
     r"(?:failed to calculate checksum of ref [^:]*|failed to compute cache key)[^\"]*\"([^\"]+)\": not found"
 )
-_TARGET = re.compile(r"(?:failed to reach build target|target stage) \"?([\w.-]+)\"?")
+_TARGET = re.compile(r"(?:failed to reach build target|target stage|[Tt]he target) \"?([\w.-]+)\"?")
 _NO_DOCKERFILE = re.compile(
     r"(?:unable to prepare context: unable to evaluate symlinks in Dockerfile path|failed to read dockerfile)"
 )
 _FULL = re.compile(r"no space left on device", re.IGNORECASE)
-_BANNER = re.compile(r"\s*(?:--->.*|Removing intermediate container .*|Sending build context .*|Step \d+/\d+ : .*)")
+_PODMAN_STEP = re.compile(r"(?:\[(\d+)/\d+\] )?STEP (\d+)/\d+: (.*)")
+_PODMAN_REASON = re.compile(r"^(?:Error: )?building at STEP \".*?\": (?:Build error: )?(.*)$", re.MULTILINE)
+_PODMAN_RUN = re.compile(r"while running runtime: exit status (\d+)")
+_PODMAN_MISSING = re.compile(r"copier: stat: \"([^\"]+)\": no such file or directory")
+_PODMAN_UNKNOWN = re.compile(r"[Uu]nknown instruction: \"(\w+)\".*")
+_BANNER = re.compile(
+    r"\s*(?:--->.*|Removing intermediate container .*|Sending build context .*|Step \d+/\d+ : .*"
+    r"|(?:\[\d+/\d+\] )?STEP \d+/\d+: .*|--> .*|(?:Error: )?building at STEP .*)"
+)
 _TAIL = 15
 
 
@@ -56,13 +64,13 @@ def explain(dockerfile: Path, name: str, lines: Sequence[str], code: int) -> Bui
         return BuildError(f"{name} has no stage `{target[1]}`", hint="Check `image.build.target` of the manifest")
     place = _place(name, _line(dockerfile, lines))
     step = _step(lines)
-    missing = _MISSING.search(text) or _KIT_MISSING.search(text)
+    missing = _MISSING.search(text) or _KIT_MISSING.search(text) or _PODMAN_MISSING.search(text)
     if missing:
         return BuildError(
             f"{place}`{missing[1].lstrip('/')}` is not in the build context",
             hint="Paths are relative to `image.build.context`; `.dockerignore` may leave it out",
         )
-    ran = _RUN_FAILED.search(text) or _KIT_RUN.search(text)
+    ran = _RUN_FAILED.search(text) or _KIT_RUN.search(text) or _PODMAN_RUN.search(text)
     if ran:
         exit_code = ran[ran.re.groups]
         return BuildError(f"{place}`{_short(step or ran[1])}` failed: exit {exit_code}", details=_tail(lines))
@@ -70,8 +78,8 @@ def explain(dockerfile: Path, name: str, lines: Sequence[str], code: int) -> Bui
 
 
 def _other(place: str, text: str, lines: Sequence[str], code: int) -> BuildError:
-    reason = _KIT_REASON.search(text)
-    error = failure(reason[1] if reason else text)
+    reason = _KIT_REASON.search(text) or _PODMAN_REASON.search(text)
+    error = failure(_PODMAN_UNKNOWN.sub(r"unknown instruction: \1", reason[1]) if reason else text)
     if isinstance(error, EngineUnavailableError):
         return BuildError(error.message, hint=error.hint)
     said = error.message.removeprefix("the container engine refused: ")
@@ -81,9 +89,9 @@ def _other(place: str, text: str, lines: Sequence[str], code: int) -> BuildError
 def _step(lines: Sequence[str]) -> str | None:
     """The instruction that was carried out last."""
     for line in reversed(lines):
-        match = _STEP.fullmatch(line) or _KIT_MARK.match(line)
+        match = _STEP.fullmatch(line) or _KIT_MARK.match(line) or _PODMAN_STEP.fullmatch(line)
         if match:
-            return match[2].strip()
+            return match[match.re.groups].strip()
         kit = _KIT_STEP.match(line)
         if kit:
             return kit[1]
@@ -99,16 +107,21 @@ def _line(dockerfile: Path, lines: Sequence[str]) -> int | None:
         classic = _STEP.fullmatch(line)
         if classic:
             return _line_of_step(dockerfile, int(classic[1]), classic[2])
+        podman = _PODMAN_STEP.fullmatch(line)
+        if podman:
+            return _line_of_step(dockerfile, int(podman[2]), podman[3], stage=int(podman[1] or 1))
     return None
 
 
-def _line_of_step(dockerfile: Path, number: int, text: str) -> int | None:
+def _line_of_step(dockerfile: Path, number: int, text: str, stage: int | None = None) -> int | None:
+    """``stage``: the one in which steps are counted; None: they are counted from the beginning."""
     from dockerfile_parse import DockerfileParser  # noqa: PLC0415 - 60 ms that only a failed build needs
 
     try:
         with dockerfile.open("rb") as file:
             steps = [s for s in DockerfileParser(fileobj=file).structure if s["instruction"] != "COMMENT"]
-        step = steps[number - 1]
+        begins = [index for index, step in enumerate(steps) if step["instruction"] == "FROM"]
+        step = steps[number - 1 + (begins[stage - 1] if stage is not None else 0)]
     except (OSError, IndexError, ValueError):
         return None
     return int(step["startline"]) + 1 if text.upper().startswith(step["instruction"]) else None
