@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from tests.docker import ENGINE, NO_ENGINE, REAL_ENGINE
 from tests.docker import docker as docker  # noqa: PLC0414 - a fixture of every test
+from tests.podman import podman as podman  # noqa: PLC0414 - the same
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("no deadline", parent=settings.default, deadline=None)

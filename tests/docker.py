@@ -39,7 +39,7 @@ DOCKERFILE = BASE + 'COPY server.sh /server.sh\nCMD ["sh", "/server.sh"]\n'
 
 def busybox() -> str:
     """The program that images are made of. Skips the test without it, unless in CI."""
-    return shutil.which("busybox") or _missing("busybox-static is not installed")
+    return shutil.which("busybox") or missing("busybox-static is not installed")
 
 
 def context(folder: Path, dockerfile: str = DOCKERFILE, **files: str) -> Path:
@@ -109,12 +109,13 @@ def docker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[DockerEn
         monkeypatch.delenv(ENGINE, raising=False)
     engine = DockerEngine()
     if shutil.which("docker") is None or engine.ask("version").returncode:
-        _missing("no container engine answers")
+        missing("no container engine answers")
     yield engine
     engine.clean([Home(tmp_path / "home")])
 
 
-def _missing(reason: str) -> NoReturn:
+def missing(reason: str) -> NoReturn:
+    """Skip a test because of what this machine lacks; in CI, fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -84,7 +84,7 @@ def test_no_answer_over_http() -> None:
     with server(b"") as port:
         assert ask_http(port, HealthCheck()).text.startswith("GET / failed: ")
     port = ports.choose(())
-    assert ask_http(port, HealthCheck()).text == f"nothing listens on port {port}, its $PORT"
+    assert ask_http(port, HealthCheck()).text == f"nothing listens on port {port}, which is its $PORT on this machine"
 
 
 def test_a_path_cannot_add_to_the_request() -> None:
@@ -99,5 +99,5 @@ def test_services_without_routing_are_asked_to_accept_a_connection() -> None:
         port = listener.getsockname()[1]
         assert ask(description, port).ok
         assert not ask(replace(description, routing=Routing("/", HealthCheck(timeout=0.05))), port).ok
-    assert ask_tcp(port, 1.0).text == f"nothing listens on port {port}, its $PORT"
+    assert ask_tcp(port, 1.0).text == f"nothing listens on port {port}, which is its $PORT on this machine"
     assert ask(description, None).ok

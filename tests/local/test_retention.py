@@ -315,7 +315,7 @@ def test_the_container_engine_forgets_what_is_not_needed(setup: Setup, docker: D
     needed, superseded = build("a"), build("b")
     setup.release("deploy:1", needed)
     docker.run("image", "tag", superseded, f"foreign-{setup.folder.name.lower()}")
-    remove_superseded(setup.home, set(), time.time() - YOUNGEST)
+    remove_superseded(setup.home, set(), time.time() - YOUNGEST, {})
     names = f"{DockerImageBuilder(setup.home).names.prefix}/*/*"
     assert len(docker.run("image", "ls", "-q", "--filter", f"reference={names}").split()) == 4
     setup.retention.sweep()

@@ -309,7 +309,7 @@ def _remove_images(stage: _Stage) -> None:
     from copilot.local.docker.superseded import remove_superseded
 
     if stage.home.root.exists():
-        remove_superseded(stage.home, needed=(), before=math.inf)
+        remove_superseded(stage.home, needed=(), before=math.inf, noticed={})
     if stage.made_image:
         remove_base(Docker())
 

@@ -65,6 +65,10 @@ def accepted(status: int, success_codes: str) -> bool:
     return found
 
 
+def _refused(port: int) -> str:
+    return f"nothing listens on port {port}, which is its $PORT on this machine"
+
+
 def ask_http(port: int, check: HealthCheck, timeout: float | None = None) -> Answer:
     """Ask a task over HTTP, waiting at most ``timeout`` seconds (None: the check's own)."""
     request = f"GET {check.path}"
@@ -76,7 +80,7 @@ def ask_http(port: int, check: HealthCheck, timeout: float | None = None) -> Ans
     except TimeoutError:
         return Answer(False, f"{request} did not answer within {seconds:g} s")
     except ConnectionRefusedError:
-        return Answer(False, f"nothing listens on port {port}, its $PORT")
+        return Answer(False, _refused(port))
     except ConnectionResetError:  # `http.client.RemoteDisconnected` is one too
         return Answer(False, f"{request} failed: {_CLOSED}")
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -91,7 +95,7 @@ def ask_tcp(port: int, timeout: float) -> Answer:
     try:
         connection = socket.create_connection(("127.0.0.1", port), timeout)
     except OSError:
-        return Answer(False, f"nothing listens on port {port}, its $PORT")
+        return Answer(False, _refused(port))
     with connection:
         # A container engine accepts for a task that does not listen, and closes as soon as it finds that out.
         connection.settimeout(min(_SETTLING, timeout))

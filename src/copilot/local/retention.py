@@ -58,6 +58,7 @@ class Retention:
         self._artifacts = artifacts
         self._clock = clock
         self._images_of: dict[str, frozenset[str]] = {}
+        self._noticed: dict[str, float] = {}
         self._wanted = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._look, name="retention", daemon=True)
@@ -96,7 +97,7 @@ class Retention:
                 _delete(temporary, self._clock() - YOUNGEST_TEMPORARY)
         ImageStore(self._home).prune(images, before)
         if on_docker and not self._closing.is_set():
-            remove_superseded(self._home, images, before)
+            remove_superseded(self._home, images, before, self._noticed)
 
     def _look(self) -> None:
         while not self._closing.is_set():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from copilot.engine import Environment
+from copilot.engine import LocalEnvironment
 from copilot.image import ImageRequest
 from copilot.local import ports
 from copilot.local.docker.images import DockerImageBuilder
@@ -42,8 +42,8 @@ class Tasks:
         wanted = ImageRequest("shop", "api", folder / "Dockerfile", folder)
         return self.builder.build(replace(wanted, **request), self.printed.append)  # type: ignore[arg-type] # a test's shorthand
 
-    def environment(self, app: str = "shop", name: str = "test", port: int = 8080) -> Environment:
-        return Environment(
+    def environment(self, app: str = "shop", name: str = "test", port: int = 8080) -> LocalEnvironment:
+        return LocalEnvironment(
             app=app, name=name, runtime="docker", port=port, url=f"http://localhost:{port}", created_at=time.time()
         )
 

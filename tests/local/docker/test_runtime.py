@@ -265,6 +265,16 @@ def test_sidecars(tasks: Tasks) -> None:
     assert "proxy: i am it" in tasks.runtime.tail("t1")
 
 
+def test_sidecars_of_a_task_that_ends_at_once(tasks: Tasks, docker: DockerEngine) -> None:
+    image = tasks.build()
+    beside = Sidecar("proxy", image, command=("sh", "-c", "sleep 1000"))
+    tasks.start(image, command=("sh", "-c", "echo why; exit 3"), sidecars=(beside,))
+    assert tasks.ended() == "exit 3"
+    assert tasks.runtime.tail("t1") == ("why",)
+    tasks.runtime.remove("t1")
+    assert [thing for thing in docker.left(tasks.home) if thing.startswith("container")] == []
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

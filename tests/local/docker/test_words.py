@@ -51,7 +51,7 @@ def test_the_command_line_of_a_task() -> None:
         memory=512,
         entrypoint=("sh", "-c"),
         command=("x",),
-        mounts=(command.Mount("v", "/data", True, {"k": "l"}),),
+        mounts=(command.Mount("v", "/data", True),),
         check=ContainerCheck(("CMD-SHELL", "true")),
     )
     arguments = command.run(container)
@@ -62,7 +62,7 @@ def test_the_command_line_of_a_task() -> None:
         "--env SECRET",
         "--cpus 0.250",
         "--memory 512m",
-        "--mount type=volume,source=v,target=/data,volume-label=k=l,readonly",
+        "--mount type=volume,source=v,target=/data,readonly",
         "--health-cmd true",
         "--entrypoint sh",
     ):
@@ -74,7 +74,7 @@ def test_the_command_line_of_a_task() -> None:
 
 @given(st.text(st.characters(blacklist_categories=["Cs", "Cc"])))
 def test_mounts_are_read_as_they_were_written(text: str) -> None:
-    mount = command._mount(command.Mount(text, "/d", False, {}))
+    mount = command._mount(command.Mount(text, "/d", False))
     assert next(csv.reader([mount]))[1] == f"source={text}"
 
 

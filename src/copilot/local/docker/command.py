@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from copilot.docker.command import Arguments
 from copilot.release.description import ContainerCheck
 
-EVENTS = ("start", "die", "oom", "destroy", "pause", "unpause", "health_status")
-"""What changes the state of a container, as far as anyone asks for it."""
+EVENTS = ("start", "die", "oom", "destroy", "pause", "unpause", "health_status", "died", "remove")
+"""What changes the state of a container, as far as anyone asks for it. The last two are Podman's words for two of the others."""
 
 _LONGEST_LOG = "20000"
 
 
 @dataclass(frozen=True)
 class Mount:
-    """A named volume inside a container. ``labels`` are given to the volume when it is made."""
+    """A named volume inside a container."""
 
     volume: str
     path: str
     read_only: bool
-    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class Container:
     Attributes:
         network: A network, or ``container:<name>`` for that of another container.
         aliases: Names in the network.
+        hosts: Further names and their addresses.
         publish: Loopback port and container port, or None.
         cpus: Cores; memory: MiB; None: no limit of its own.
         inherited: Names of the variables whose values the client has in its own environment.
@@ -44,6 +44,7 @@ class Container:
     network: str
     labels: Mapping[str, str]
     aliases: Sequence[str] = ()
+    hosts: Mapping[str, str] = field(default_factory=dict)
     publish: tuple[int, int] | None = None
     inherited: Sequence[str] = ()
     described: bool = False
@@ -63,7 +64,7 @@ def run(container: Container) -> Arguments:
     arguments = ["run", "--detach", "--pull", "never", "--name", c.name, *_labels(c.labels), "--network", c.network]
     if not c.network.startswith("container:"):
         arguments += [part for alias in c.aliases for part in ("--network-alias", alias)]
-        arguments += ["--add-host", "host.docker.internal:host-gateway"]
+        arguments += [part for name, address in c.hosts.items() for part in ("--add-host", f"{name}:{address}")]
     if c.publish is not None:
         arguments += ["--publish", f"127.0.0.1:{c.publish[0]}:{c.publish[1]}"]
     arguments += [part for name in c.inherited for part in ("--env", name)]
@@ -143,9 +144,19 @@ def remove_network(name: str) -> Arguments:
     return ["network", "rm", name]
 
 
-def gateway() -> Arguments:
-    """The network by which containers reach this machine (``host-gateway``): gateways and subnets as JSON."""
-    return ["network", "inspect", "--format", "{{json .IPAM.Config}}", "bridge"]
+def list_networks(labels: Mapping[str, str]) -> Arguments:
+    """Ids of all networks with these labels, one a line."""
+    return ["network", "ls", "--quiet", *_filters(labels)]
+
+
+def gateways(networks: Iterable[str]) -> Arguments:
+    """Gateways and subnets of networks, for each a line of JSON."""
+    return ["network", "inspect", "--format", "{{json .IPAM.Config}}", *networks]
+
+
+def create_volume(name: str, labels: Mapping[str, str]) -> Arguments:
+    """Make a volume. It is no error if it is there."""
+    return ["volume", "create", *_labels(labels), name]
 
 
 def list_volumes(labels: Mapping[str, str]) -> Arguments:
@@ -158,17 +169,23 @@ def remove_volumes(names: Iterable[str]) -> Arguments:
     return ["volume", "rm", "--force", *names]
 
 
+def components() -> Arguments:
+    """What the engine is made of, a name a line."""
+    return ["version", "--format", "{{range .Server.Components}}{{println .Name}}{{end}}"]
+
+
 def _labels(labels: Mapping[str, str]) -> Arguments:
     return [part for name, value in labels.items() for part in ("--label", f"{name}={value}")]
 
 
 def _filters(labels: Mapping[str, str]) -> Arguments:
-    return [part for name, value in labels.items() for part in ("--filter", f"label={name}={value}")]
+    """For what has these labels; with an empty value, the label may have any."""
+    wanted = (f"{name}={value}" if value else name for name, value in labels.items())
+    return [part for label in wanted for part in ("--filter", f"label={label}")]
 
 
 def _mount(mount: Mount) -> str:
     parts = ["type=volume", f"source={mount.volume}", f"target={mount.path}"]
-    parts += [f"volume-label={name}={value}" for name, value in mount.labels.items()]
     if mount.read_only:
         parts.append("readonly")
     return ",".join(_csv(part) for part in parts)

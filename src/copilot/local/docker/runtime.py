@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
 import signal
-import socket
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from ipaddress import ip_network
 from pathlib import Path
 from threading import Lock
 
 from copilot.docker.client import Answer, Docker
-from copilot.docker.failures import cpus_there, failure, is_conflict
+from copilot.docker.failures import cpus_there, failure, is_conflict, is_gone
 from copilot.engine import LocalEnvironment
 from copilot.errors import CopilotError, DeploymentError, EngineUnavailableError, NotFoundError
-from copilot.local.docker import command, logs
+from copilot.local.docker import command, logs, names
+from copilot.local.docker.bridge import Bridge
 from copilot.local.docker.command import Container
 from copilot.local.docker.containers import Containers, State, started, stopped
 from copilot.local.docker.names import Names
@@ -29,7 +26,6 @@ from copilot.local.home import Home
 from copilot.local.runtime import ExecCommand, TaskLog, TaskSpec
 from copilot.release.description import ReleaseDescription
 
-_FRONT_DOOR = "host.docker.internal"
 # These would change what the client itself does, so they do not go through its own environment.
 _OF_THE_CLIENT = re.compile(
     r"PATH|HOME|USER|TMPDIR|(?:DOCKER|BUILDX|BUILDKIT|XDG|LD|DYLD|GO|SSL|SSH|OTEL|CONTAINER|PODMAN)[A-Z_]*"
@@ -52,7 +48,7 @@ class DockerRuntime:
         self.names = Names.of(home)
         self._containers = Containers(self.docker, self.names.home, self._end_all)
         self._networks: set[str] = set()
-        self._gateways: tuple[str, ...] | None = None
+        self._bridge = Bridge(self.docker, self.names.home)
         self._lock = Lock()
 
     def check(self) -> None:
@@ -75,17 +71,11 @@ class DockerRuntime:
         """See `Runtime`. Names of services are the network's; the front door answers on this machine's side of it."""
         del port, proxy
         own = {} if description.port is None else {"PORT": str(description.port)}
-        return own | {"COPILOT_LB_DNS": f"{_FRONT_DOOR}:{environment.port}"}
+        return own | {"COPILOT_LB_DNS": f"{self._bridge.name()}:{environment.port}"}
 
     def front_door_addresses(self) -> tuple[str, ...]:
-        """See `Runtime`: this machine's address on the bridge. Where an engine runs in a virtual machine there is none to add."""
-        with self._lock:
-            if self._gateways is None and sys.platform == "linux":
-                answer = self._quietly(command.gateway())
-                if answer is None:
-                    return ()
-                self._gateways = tuple(address for address in _gateways(answer.text) if _is_ours(address))
-            return self._gateways or ()
+        """See `Runtime`."""
+        return self._bridge.addresses()
 
     def start(self, spec: TaskSpec) -> None:
         """See `Runtime`."""
@@ -93,12 +83,10 @@ class DockerRuntime:
             return
         self._discard([state.name for state in self._containers.of(spec.id)], spec.id)
         try:
+            self._make_volumes(spec.description)
             main = main_container(self.names, spec)
-            self._run(main, spec.variables, spec)
-            for sidecar, container in sidecar_containers(self.names, spec):
-                self._run(
-                    container, spec.sidecar_variables.get(sidecar.name, {}), spec, sidecar.name, essential=sidecar.essential
-                )
+            self._run(replace(main, hosts=self._bridge.hosts()), spec.variables, spec)
+            self._run_sidecars(spec)
         except EngineUnavailableError:
             raise
         except CopilotError as error:
@@ -188,9 +176,11 @@ class DockerRuntime:
     def remove_environment(self, environment: LocalEnvironment, *, keep_volumes: bool) -> None:
         """Delete the network, and the volumes unless they are to be kept. Raises EngineUnavailableError or DeploymentError."""
         labels = self.names.labels(environment.app, environment.name)
-        left = self.docker.run(command.list_containers(labels)).split()
-        if left:
-            self.docker.run(command.remove(left))
+        # Sidecars first: Podman deletes no container whose network another one uses.
+        for chosen in (labels | {names.SIDECAR: ""}, labels):
+            left = self.docker.run(command.list_containers(chosen)).split()
+            if left:
+                self.docker.run(command.remove(left))
         network = self.names.network(environment.app, environment.name)
         answer = self.docker.ask(command.remove_network(network))
         if answer.code and not re.search("not found|No such network", answer.output, re.IGNORECASE):
@@ -212,6 +202,28 @@ class DockerRuntime:
 
     def _log(self, task_id: str) -> Path:
         return self.home.logs / f"task-{task_id}.log"
+
+    def _run_sidecars(self, spec: TaskSpec) -> None:
+        for sidecar, container in sidecar_containers(self.names, spec):
+            variables = spec.sidecar_variables.get(sidecar.name, {})
+            try:
+                self._run(container, variables, spec, sidecar.name, essential=sidecar.essential)
+            except CopilotError:
+                self._containers.refresh([state.id for state in self._containers.of(spec.id)])
+                main = self._main(spec.id)
+                if main is None or main.running:
+                    raise
+                # There is no network to share with a main container that ended already, and that end is what there is to tell.
+                self._discard([container.name], spec.id)
+                return
+
+    def _make_volumes(self, description: ReleaseDescription) -> None:
+        """Make what is missing. They are not left to `docker run`: Podman would give them no labels."""
+        d = description
+        labels = self.names.labels(d.application, d.environment) | {names.WORKLOAD: d.workload}
+        mounted = [*d.volumes, *(volume for sidecar in d.sidecars for volume in sidecar.volumes)]
+        for name in sorted({volume.name for volume in mounted}):
+            self.docker.run(command.create_volume(self.names.volume(d.application, d.environment, d.workload, name), labels))
 
     def _make_network(self, network: str, labels: Mapping[str, str]) -> None:
         # One after the other: engines check by and large that a name is free, and make two networks of it when asked at once.
@@ -247,7 +259,7 @@ class DockerRuntime:
 
     def _mended(self, answer: Answer, container: Container, spec: TaskSpec) -> bool:
         """Whether the cause of a failure is gone now, so that another try makes sense."""
-        no_network = re.search(r"network \S+ not found", answer.output) is not None
+        no_network = re.search(r"network (?:\S+ )?not found", answer.output) is not None
         if no_network:
             # Someone deleted it.
             d = spec.description
@@ -260,7 +272,7 @@ class DockerRuntime:
 
     def _stop(self, states: Sequence[State], grace_period: float) -> None:
         answer = self.docker.ask(command.stop((s.name for s in states), grace_period), seconds=grace_period + _KILL_SECONDS)
-        if answer.code and "No such container" not in answer.output:
+        if answer.code and not is_gone(answer.output):
             raise failure(answer.output)
         for state in states:
             self._containers.put(stopped(state))
@@ -274,9 +286,12 @@ class DockerRuntime:
         file = self._log(task_id)
         last = max((line.time for line in logs.kept(file)), default="")
         logs.append(file, sorted(line for line in found if line.time > last))
-        answer = self.docker.ask(command.remove(containers))
-        if answer.code and "No such container" not in answer.output:
-            raise failure(answer.output)
+        main = self.names.container(task_id)
+        # Sidecars first: Podman deletes no container whose network another one uses.
+        for group in ([name for name in containers if name != main], [name for name in containers if name == main]):
+            answer = self.docker.ask(command.remove(group)) if group else None
+            if answer is not None and answer.code and not is_gone(answer.output):
+                raise failure(answer.output)
         self._containers.drop(containers)
 
     def _printed(self, task_id: str, *, since: str = "", lines: int | None = None, whole: bool = True) -> list[logs.Line]:
@@ -323,23 +338,3 @@ def _reason(state: State) -> str:
         if state.exit_code > 128:
             return f"killed by {signal.Signals(state.exit_code - 128).name}"
     return f"exit {state.exit_code}"
-
-
-def _gateways(text: str) -> list[str]:
-    """The gateways of a network; the first address of a subnet for which none is told, as some engines do."""
-    found = []
-    for part in json.loads(text) or []:
-        with suppress(ValueError):
-            found.append(part.get("Gateway") or str(next(ip_network(part["Subnet"]).hosts())))
-    return found
-
-
-def _is_ours(address: str) -> bool:
-    """Whether this machine has an address: it can listen on it."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family) as probe:
-            probe.bind((address, 0))
-    except OSError:
-        return False
-    return True

@@ -69,8 +69,7 @@ def _labels(of: Names, spec: TaskSpec) -> dict[str, str]:
 
 def _mounts(of: Names, spec: TaskSpec, volumes: Sequence[Volume]) -> tuple[Mount, ...]:
     d = spec.description
-    labels = {**of.labels(d.application, d.environment), names.WORKLOAD: d.workload}
     return tuple(
-        Mount(of.volume(d.application, d.environment, d.workload, volume.name), volume.path, volume.read_only, labels)
+        Mount(of.volume(d.application, d.environment, d.workload, volume.name), volume.path, volume.read_only)
         for volume in volumes
     )

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Sequence
+import time
+from collections.abc import Container, MutableMapping, Sequence
 from datetime import datetime
 
 from copilot.docker.client import Docker
 from copilot.local.docker.names import Names
 from copilot.local.home import Home
 
+# It gives it to names that are not of a registry.
+_PODMANS_REGISTRY = "docker.io/"
 _FRACTION = re.compile(r"\.\d+")
 
 
-def remove_superseded(home: Home, needed: Container[str], before: float) -> None:
+def remove_superseded(home: Home, needed: Container[str], before: float, noticed: MutableMapping[str, float]) -> None:
     """Remove the names of images that are not needed; the engine deletes what has no name any more.
 
     Args:
         home: Its own images only: others on the engine, such as those it pulled, are left alone.
         needed: Digests of the images to keep.
         before: Seconds since the epoch; what was built, or built again, after that is kept.
+        noticed: When images were first found not to be needed, by their names; the caller keeps it from call to call. Podman does
+            not tell when an image was built again, so that this counts for it instead.
 
     Raises:
         EngineUnavailableError: The engine does not answer.
@@ -28,17 +33,24 @@ def remove_superseded(home: Home, needed: Container[str], before: float) -> None
     docker = Docker()
     prefix = f"{Names.of(home).prefix}/"
     digests = set(docker.run(_list(prefix)).split())
+    found: set[str] = set()
     for digest in sorted(d for d in digests if d not in needed):
         answer = docker.ask(_inspect(digest))
         if answer.code:
             continue  # gone in the meantime
         image = json.loads(answer.text)
+        names = [name for name in image["RepoTags"] if name.removeprefix(_PODMANS_REGISTRY).startswith(prefix)]
+        key = " ".join((digest, *sorted(names)))
+        found.add(key)
         # When its names were given says when it was built last; with a build's cache, its own date may be much older.
-        newest = max(_seconds(image["Created"]), _seconds(image.get("Metadata", {}).get("LastTagTime") or ""))
-        names = [name for name in image["RepoTags"] if name.startswith(prefix)]
-        if names and newest < before:
+        named = _seconds(image.get("Metadata", {}).get("LastTagTime") or "")
+        if named <= 0:
+            named = noticed.setdefault(key, time.time())
+        if names and max(_seconds(image["Created"]), named) < before:
             # One that a container still runs stays: the engine refuses.
             docker.ask(_remove(names))
+    for gone in noticed.keys() - found:
+        del noticed[gone]
 
 
 def _list(prefix: str) -> Sequence[str]:
