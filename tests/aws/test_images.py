@@ -20,7 +20,7 @@ from copilot.aws.images import Publisher, Wanted, image_tags, publish_images
 from copilot.errors import BuildError, CopilotError, EngineUnavailableError, NotFoundError, UsageError
 from copilot.image import ImageRequest
 from tests.aws.conftest import ACCOUNT
-from tests.docker import DOCKERFILE, DockerEngine, context
+from tests.docker import BASE, DOCKERFILE, DockerEngine, context
 from tests.registry import Registry, serve
 
 COMMIT = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
@@ -137,6 +137,17 @@ def test_several_images_at_once(shop: Shop) -> None:
     assert api != proxy
     assert shop.registries[1].tags(f"{shop.application}/api") == ["latest", "proxy-latest", "proxy-v1.2", "v1.2"]
     assert shop.said("api/proxy: pushed to ") == 2
+
+
+def test_environments_with_different_images_of_one_workload(shop: Shop) -> None:
+    registry, name = shop.registries[0], f"{shop.application}/api"
+    dockerfile = BASE + "ARG STAGE\nENV STAGE=$STAGE\n"
+    stages = ("test", "staging", "prod")
+    published = shop.publish(*(shop.wanted(dockerfile, args={"STAGE": stage}) for stage in stages))
+    for stage, references in zip(stages, published, strict=True):
+        digest = references[f"{registry.host}/{name}"].partition("@")[2]
+        configuration = json.loads(registry.manifest(name, digest))["config"]["digest"]
+        assert f"STAGE={stage}" in registry.get(f"{name}/blobs/{configuration}")[0]
 
 
 def test_a_machine_without_layers_takes_them_from_the_repository(shop: Shop, docker: DockerEngine) -> None:

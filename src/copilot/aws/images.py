@@ -6,10 +6,12 @@ import json
 import os
 import re
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import Self
 
 from copilot.aws.ecr import Repository, credentials, find_image
@@ -18,7 +20,7 @@ from copilot.docker import command
 from copilot.docker.build import build, has_buildkit
 from copilot.docker.cache import NO_CACHE, NOTES, Cache, registry_cache
 from copilot.docker.logins import Logins
-from copilot.errors import BuildError, CopilotError, UsageError
+from copilot.errors import BuildError, ConflictError, CopilotError, UsageError
 from copilot.image import ImageRequest
 from copilot.progress import Print, in_turn, prefixed, shown
 
@@ -123,6 +125,7 @@ class Publisher:
     def __init__(self, out: Print) -> None:
         self._out = out
         self._logins = Logins()
+        self._turns: dict[str, Lock] = defaultdict(Lock)
 
     def __enter__(self) -> Self:
         """Begin with no login."""
@@ -138,13 +141,15 @@ class Publisher:
         # Before the build: nobody should wait for one that cannot be pushed.
         self._log_in(wanted.repositories)
         prefix = f"{wanted.sidecar}-" if wanted.sidecar else ""
-        cache = registry_cache(
-            self._logins.docker,
-            latest=f"{wanted.repositories[0].uri}:{prefix}{LATEST}",
-            cache=f"{wanted.repositories[0].uri}:{prefix}{_CACHE}",
-            platform=wanted.request.platform,
-            buildkit=has_buildkit(),
-        )
+        # It may pull, which moves a name that an image of the same workload may just be pushed under.
+        with self._turns[wanted.name]:
+            cache = registry_cache(
+                self._logins.docker,
+                latest=f"{wanted.repositories[0].uri}:{prefix}{LATEST}",
+                cache=f"{wanted.repositories[0].uri}:{prefix}{_CACHE}",
+                platform=wanted.request.platform,
+                buildkit=has_buildkit(),
+            )
         image = self.build(wanted, cache)
         tags = image_tags(wanted.request.revision, image, tag=tag, sidecar=wanted.sidecar)
         published = self.publish(wanted.name, image, wanted.repositories, tags)
@@ -184,19 +189,21 @@ class Publisher:
         different = list({repository.uri: repository for repository in repositories}.values())
         references = [f"{repository.uri}:{tag}" for repository in different for tag in tags]
         docker = self._logins.docker
-        try:
-            # All before the first push: what has a name cannot be deleted by another build meanwhile.
-            for reference in references:
-                docker.run(command.tag(image, reference))
-            with ThreadPoolExecutor(_PUSHES, thread_name_prefix="push") as pool:
-                pushes = {r.uri: pool.submit(self._publish, name, image, r, tags) for r in different}
-                try:
-                    return {uri: push.result() for uri, push in pushes.items()}
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-        finally:
-            docker.ask(command.untag(references))
+        # Environments may each have an image of their own of one workload, under the same names.
+        with self._turns[name]:
+            try:
+                # All before the first push: what has a name cannot be deleted by another build meanwhile.
+                for reference in references:
+                    docker.run(command.tag(image, reference))
+                with ThreadPoolExecutor(_PUSHES, thread_name_prefix="push") as pool:
+                    pushes = {r.uri: pool.submit(self._publish, name, image, r, tags) for r in different}
+                    try:
+                        return {uri: push.result() for uri, push in pushes.items()}
+                    except BaseException:
+                        pool.shutdown(wait=False, cancel_futures=True)
+                        raise
+            finally:
+                docker.ask(command.untag(references))
 
     def _keep_notes(self, wanted: Wanted, reference: str) -> None:
         """Push what later builds take layers from, all of which were just built and pushed; a failure only makes those slower."""
@@ -225,8 +232,15 @@ class Publisher:
         digest = ""
         for tag in tags:
             digest = self._push(name, repository, tag)
+        reference = f"{repository.uri}@{digest}"
+        # Another program on this machine may publish the same workload, and have taken the name for another image.
+        if self._logins.docker.run(command.image_digest(reference)) != image:
+            raise ConflictError(
+                f"image of `{name}`: something else on this machine pushed another one to `{repository.uri}` at the same time",
+                hint="Run this again when that has ended",
+            )
         out(f"pushed to {repository.uri} in {time.monotonic() - begin:.1f} s")
-        return Published(f"{repository.uri}@{digest}", pushed=True)
+        return Published(reference, pushed=True)
 
     def _push(self, name: str, repository: Repository, tag: str) -> str:
         """The digest of an image that was pushed."""
