@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from troposphere import GetAtt, If, NoValue, Ref, ecs
+from troposphere import GetAtt, Ref, ecs
 
+from copilot.aws.templates.workload.env_files import env_files
 from copilot.aws.templates.workload.environment_variables import (
     ADDONS_STACK,
     addon_outputs,
@@ -22,12 +23,11 @@ from copilot.aws.templates.workload.secrets import value_from
 from copilot.aws.templates.workload.settings import WorkloadSettings
 from copilot.aws.templates.workload.topics import topic_variables
 from copilot.aws.templates.workload.volumes import mount_points
+from copilot.errors import UnsupportedError
 from copilot.manifest.containers import SidecarSettings
 from copilot.manifest.image import SHELL, ContainerHealthCheck
 from copilot.manifest.variables import Secrets
 from copilot.manifest.workload import Workload
-
-HAS_ENV_FILE = "HasEnvFile"
 
 # What Amazon ECS takes at least (HealthCheck of a container definition), in seconds.
 _LEAST_INTERVAL = 5
@@ -40,6 +40,21 @@ def containers(settings: WorkloadSettings) -> list[ecs.ContainerDefinition]:
     router = log_router(settings.manifest, environment(shared, {}, {}))
     sidecars = [_sidecar(settings, name, sidecar, shared) for name, sidecar in sorted(settings.manifest.sidecars.items())]
     return [_main(settings, shared), *([router] if router else []), *sidecars]
+
+
+def image_of(settings: WorkloadSettings, container: str) -> str:
+    """The image of the main container or a sidecar.
+
+    Raises:
+        UnsupportedError: The manifest builds it, and it was not built.
+    """
+    if container == settings.manifest.name:
+        image = settings.image or settings.manifest.image.location
+    else:
+        image = settings.sidecar_images.get(container) or settings.manifest.sidecars[container].image.location
+    if image is None:
+        raise UnsupportedError(f"the image of `{container}` was not built")
+    return image
 
 
 def _main(settings: WorkloadSettings, shared: Mapping[str, Any]) -> ecs.ContainerDefinition:
@@ -60,7 +75,7 @@ def _main(settings: WorkloadSettings, shared: Mapping[str, Any]) -> ecs.Containe
         Name=Ref("WorkloadName"),
         Image=Ref("ContainerImage"),
         Environment=environment(shared, manifest.variables, {name: path for name, (path, _) in mounts.items()}),
-        EnvironmentFiles=[If(HAS_ENV_FILE, ecs.EnvironmentFile(Type="s3", Value=Ref("EnvFileARN")), NoValue)],
+        EnvironmentFiles=[env_files(manifest)[manifest.name].property()],
         LogConfiguration=main_logging(manifest),
         **optional,
     )
@@ -70,7 +85,9 @@ def _sidecar(
     settings: WorkloadSettings, name: str, sidecar: SidecarSettings, shared: Mapping[str, Any]
 ) -> ecs.ContainerDefinition:
     mounts = {mount.source_volume: (mount.path, mount.read_only) for mount in sidecar.mount_points}
+    file = env_files(settings.manifest).get(name)
     optional = _optional(
+        EnvironmentFiles=[file.property()] if file else None,
         Essential=None if sidecar.essential else False,
         EntryPoint=list(sidecar.entrypoint or ()),
         Command=list(sidecar.command or ()),
@@ -83,7 +100,7 @@ def _sidecar(
     )
     return ecs.ContainerDefinition(
         Name=name,
-        Image=settings.sidecar_images.get(name, sidecar.image.location),
+        Image=image_of(settings, name),
         Environment=environment(shared, sidecar.variables, {volume: path for volume, (path, _) in mounts.items()}),
         LogConfiguration=to_log_group(),
         **optional,

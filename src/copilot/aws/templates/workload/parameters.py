@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from troposphere import Parameter
 
+from copilot.aws.templates.workload.containers import image_of
+from copilot.aws.templates.workload.env_files import env_files
 from copilot.aws.templates.workload.ports import main_port, service_target
 from copilot.aws.templates.workload.settings import WorkloadSettings
-from copilot.errors import UnsupportedError
 from copilot.manifest.workload import ReachableService, Service
 
 NO_PORT = "-1"
@@ -34,12 +35,12 @@ def parameters(settings: WorkloadSettings) -> Mapping[str, Declared]:
         _text("AppName", settings.application),
         _text("EnvName", settings.environment),
         _text("WorkloadName", manifest.name),
-        _text("ContainerImage", _image(settings)),
+        _text("ContainerImage", image_of(settings, manifest.name)),
         _text("TaskCPU", str(manifest.cpu)),
         _text("TaskMemory", str(manifest.memory)),
         _number("LogRetention", manifest.logging.retention),
         _text("AddonsTemplateURL", settings.addons.template_url if settings.addons else "", default=""),
-        _text("EnvFileARN", settings.env_files.get(manifest.name, ""), default=""),
+        *(_text(file.parameter, settings.env_files.get(name, ""), default="") for name, file in env_files(manifest).items()),
         _text("ArtifactKeyARN", settings.artifact_key),
     ]
     if isinstance(manifest, Service):
@@ -58,10 +59,3 @@ def _text(name: str, value: str, *, default: str | None = None) -> Declared:
 
 def _number(name: str, value: int | str) -> Declared:
     return Declared(Parameter(name, Type="Number"), str(value))
-
-
-def _image(settings: WorkloadSettings) -> str:
-    image = settings.image or settings.manifest.image.location
-    if image is None:
-        raise UnsupportedError(f"the image of `{settings.manifest.name}` was not built")
-    return image

@@ -57,28 +57,21 @@ def target(manifest: Workload, rule: RoutingRule) -> Target:
     A port alone means the container that listens on it, a container alone its own port, and neither the main container.
 
     Raises:
-        UnsupportedError: The container does not exist, or nothing says which port it listens on.
+        UnsupportedError: Nothing says which port the main container listens on.
     """
     container = rule.target_container or manifest.name
-    if container != manifest.name and container not in manifest.sidecars:
-        there = ", ".join(f"`{name}`" for name in (manifest.name, *sorted(manifest.sidecars)))
-        raise UnsupportedError(f"`{manifest.name}` sends requests to `{container}`, which is none of its containers: {there}")
     if rule.target_port is not None:
         if rule.target_container is None:
             container = next(
                 (name for name, ports in exposed_ports(manifest).items() if ExposedPort(rule.target_port) in ports), container
             )
         return Target(container, rule.target_port)
-    if container == manifest.name:
-        port = main_port(manifest)
-    else:
-        exposed = manifest.sidecars[container].port
-        port = exposed.number if exposed is not None else None
+    sidecar = manifest.sidecars.get(container)
+    port = main_port(manifest) if sidecar is None else sidecar.port.number if sidecar.port else None
     if port is None:
-        where = "image" if container == manifest.name else f"sidecars.{container}"
         raise UnsupportedError(
-            f"`{manifest.name}` sends requests to its container `{container}`, but nothing says on which port",
-            hint=f"write `port` in `{where}`, or `target_port` in `http`",
+            f"`{manifest.name}` gets requests from a load balancer, but nothing says on which port it listens",
+            hint="write `port` in `image`, or `target_port` in `http`",
         )
     return Target(container, port)
 

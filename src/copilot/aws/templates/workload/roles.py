@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from troposphere import GetAtt, If, Join, NoValue, Ref, Select, Split, Sub, iam
+from troposphere import GetAtt, Sub, iam
 
 from copilot.aws.templates.policies import allow, policy, trusted
 from copilot.aws.templates.rendering import described
-from copilot.aws.templates.workload.containers import HAS_ENV_FILE
+from copilot.aws.templates.workload.containers import image_of
+from copilot.aws.templates.workload.env_files import env_files
 from copilot.aws.templates.workload.environment_variables import ADDONS_STACK, addon_outputs
 from copilot.aws.templates.workload.logging import LOG_GROUP
 from copilot.aws.templates.workload.secrets import reading_statements
@@ -22,7 +23,6 @@ EXECUTION_ROLE = "ExecutionRole"
 TASK_ROLE = "TaskRole"
 
 _TASKS = {"Service": "ecs-tasks.amazonaws.com"}
-_WORKLOAD = "${AppName}-${EnvName}-${WorkloadName}"
 _REGISTRY = re.compile(
     r"(?P<account>\d{12})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)/(?P<repository>[^:@]+)"
 )
@@ -41,8 +41,8 @@ def execution_role(settings: WorkloadSettings, containers: Sequence[Mapping[str,
     policies: list[Any] = [_inline("StartTasks", *_pulling(settings, containers), *_writing(containers))]
     secrets = reading_statements(_secrets(containers))
     if secrets:
-        policies.append(_inline(Sub(f"{_WORKLOAD}SecretsPolicy"), *secrets))
-    policies.append(If(HAS_ENV_FILE, _inline(Sub(f"{_WORKLOAD}GetEnvFilePolicy"), *_env_file()), NoValue))
+        policies.append(_inline(Sub("${AppName}-${EnvName}-${WorkloadName}SecretsPolicy"), *secrets))
+    policies += [file.policy() for file in env_files(settings.manifest).values()]
     return iam.Role(
         EXECUTION_ROLE,
         AssumeRolePolicyDocument=trusted(_TASKS),
@@ -88,7 +88,7 @@ def _pulling(settings: WorkloadSettings, containers: Sequence[Mapping[str, Any]]
     for container in containers:
         image = container.get("Image")
         if image == {"Ref": "ContainerImage"}:
-            image = settings.image or settings.manifest.image.location
+            image = image_of(settings, settings.manifest.name)
         if not isinstance(image, str):
             repositories["${AWS::Region}:${AWS::AccountId}:repository/*"] = None  # an override's, not known before CloudFormation
         elif match := _REGISTRY.match(image):
@@ -125,14 +125,6 @@ def _secrets(containers: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
         credentials = container.get("RepositoryCredentials", {}).get("CredentialsParameter")
         if credentials is not None:
             yield credentials
-
-
-def _env_file() -> Iterator[dict[str, Any]]:
-    path = Select(5, Split(":", Ref("EnvFileARN")))
-    bucket = Select(0, Split("/", path))
-    yield allow(["s3:GetObject"], [Ref("EnvFileARN")])
-    yield allow(["s3:GetBucketLocation"], [Join("", ["arn:", Ref("AWS::Partition"), ":s3:::", bucket])])
-    yield allow(["kms:Decrypt"], [Ref("ArtifactKeyARN")])
 
 
 def _commands() -> Iterator[dict[str, Any]]:

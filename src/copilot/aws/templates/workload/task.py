@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import Equals, GetAtt, Not, Ref, Sub, Template, ecs
+from troposphere import GetAtt, Ref, Sub, Template, ecs
 
 from copilot.aws.templates.rendering import described
-from copilot.aws.templates.workload.containers import HAS_ENV_FILE, containers
+from copilot.aws.templates.workload.containers import containers
+from copilot.aws.templates.workload.env_files import env_files
 from copilot.aws.templates.workload.logging import log_group
 from copilot.aws.templates.workload.overrides import overridden
 from copilot.aws.templates.workload.roles import EXECUTION_ROLE, TASK_ROLE, execution_role, task_role
@@ -40,7 +41,8 @@ def add_task(template: Template, settings: WorkloadSettings) -> None:
         UnsupportedError: The manifest asks for something that Fargate does not have, or overrides something that is not there.
     """
     definition = task_definition(settings)
-    template.add_condition(HAS_ENV_FILE, Not(Equals(Ref("EnvFileARN"), "")))
+    for file in env_files(settings.manifest).values():
+        template.add_condition(file.condition, file.exists())
     template.add_resource(log_group())
     template.add_resource(definition)
     template.add_resource(execution_role(settings, definition.properties["ContainerDefinitions"]))
@@ -51,7 +53,7 @@ def add_task(template: Template, settings: WorkloadSettings) -> None:
 
 
 def task_definition(settings: WorkloadSettings) -> ecs.TaskDefinition:
-    """The task definition, with the manifest's overrides. Its properties are plain data: an override may be anything."""
+    """The task definition, with the manifest's overrides."""
     manifest = settings.manifest
     _check_size(manifest)
     optional: dict[str, Any] = {}
@@ -75,7 +77,8 @@ def task_definition(settings: WorkloadSettings) -> ecs.TaskDefinition:
         Metadata=described("A task definition: the containers that run together, and what they get"),
         **optional,
     )
-    definition.properties = overridden(definition.to_dict()["Properties"], manifest.taskdef_overrides)
+    # An override may be anything, so that from here on the properties are plain data, which troposphere does not look at.
+    definition.properties.update(overridden(definition.to_dict()["Properties"], manifest.taskdef_overrides))
     return definition
 
 
