@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from copilot.aws.templates.workload.overrides import overridden
 from copilot.errors import UnsupportedError
 from copilot.manifest.deployment import TaskdefChange
+from tests.aws.templates.workload.task_manifests import JOB, manifest_of
 
 
 def _apply(properties: dict[str, Any], *changes: tuple[str, Any]) -> dict[str, Any]:
@@ -80,3 +81,9 @@ def test_any_new_path_leads_to_the_value(path: list[tuple[str, str]], value: Any
         node = node[key][-1] if item else node[key]
     assert node == value
     assert original == {"Kept": 1}
+
+
+def test_text_with_placeholders_becomes_text_alone() -> None:
+    text = "taskdef_overrides: [{path: 'A', value: {B: ['${COPILOT_ENVIRONMENT_NAME}']}}]\n"
+    value = overridden({}, manifest_of(JOB, text).taskdef_overrides)["A"]["B"][0]
+    assert (value, type(value)) == ("test", str)
