@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from copilot.manifest.image import ImageBuild
+from copilot.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,26 @@ class ImageRequest:
     dockerfile: Path
     context: Path
     target: str | None = None
-    args: Mapping[str, str] | None = None
+    args: Mapping[str, str] | None = field(default=None, hash=False)
     cache_from: tuple[str, ...] = ()
     platform: str | None = None
     revision: str = ""
     execution: str = ""
+
+
+def image_request(
+    workspace: Workspace, workload: str, build: ImageBuild, *, platform: str | None, revision: str, execution: str = ""
+) -> ImageRequest:
+    """What a manifest of a workspace says about how an image is built, as a request. See `ImageRequest` for the rest."""
+    return ImageRequest(
+        application=workspace.application,
+        workload=workload,
+        dockerfile=workspace.root / build.dockerfile,
+        context=workspace.root / build.context,
+        target=build.target,
+        args=build.args,
+        cache_from=build.cache_from,
+        platform=platform,
+        revision=revision,
+        execution=execution,
+    )

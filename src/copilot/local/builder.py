@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from copilot.errors import CopilotError, Diagnostic, ManifestError, UnsupportedError
-from copilot.image import ImageRequest
+from copilot.image import ImageRequest, image_request
 from copilot.local.docker.images import DockerImageBuilder
 from copilot.local.home import Home
 from copilot.local.host.images import HostImageBuilder
@@ -39,9 +39,6 @@ class _Wanted:
     workload: str
     source: ImageRequest | str
     platform: str | None = None
-
-    def __hash__(self) -> int:
-        return hash((self.runtime, self.workload, repr(self.source), self.platform))
 
 
 def image_builder(runtime: str, home: Home) -> ImageBuilder:
@@ -164,18 +161,7 @@ def _wanted_image(
     build = source.build
     if build is None:
         return _Wanted(runtime, name, source.location or "", platform)
-    request = ImageRequest(
-        application=workspace.application,
-        workload=name,
-        dockerfile=workspace.root / build.dockerfile,
-        context=workspace.root / build.context,
-        target=build.target,
-        args=build.args,
-        cache_from=build.cache_from,
-        platform=platform,
-        revision=revision,
-        execution=execution,
-    )
+    request = image_request(workspace, name, build, platform=platform, revision=revision, execution=execution)
     return _Wanted(runtime, name, request)
 
 
