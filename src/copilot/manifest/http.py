@@ -100,7 +100,7 @@ IpRange = Annotated[Text, AfterValidator(_network)]
 """A range of IP addresses, such as ``192.0.2.0/24``."""
 
 
-class HealthCheckSettings(Section):
+class RuleHealthCheck(Section):
     """When a task counts as healthy."""
 
     path: Annotated[Text, AfterValidator(_check_path)] = Field("/", description="Path to ask for.")
@@ -112,6 +112,18 @@ class HealthCheckSettings(Section):
     unhealthy_threshold: Threshold = Field(2, description="So many bad answers in a row make it unhealthy.")
     interval: Annotated[Duration, Field(gt=0, le=300)] = Field(10.0, description="Time between two questions.")
     timeout: Annotated[Duration, Field(gt=0, le=120)] = Field(5.0, description="How long to wait for an answer.")
+
+    @classmethod
+    def _unknown(cls, key: Any) -> Fault:
+        if key == "grace_period":
+            text = "`grace_period` holds for the whole service and cannot differ between rules"
+            return Fault((key,), "sentence", text, "write it in `http.healthcheck`", "key")
+        return super()._unknown(key)
+
+
+class HealthCheckSettings(RuleHealthCheck):
+    """When a task counts as healthy, and how long a new one may take for it."""
+
     grace_period: Annotated[Duration, Field(ge=0, le=86400)] = Field(
         60.0, description="How long a new task may take before bad answers count."
     )
@@ -133,8 +145,8 @@ class RoutingRule(Section):
     path: Annotated[Text, AfterValidator(_route)] = Field(
         description="Requests for this path and all below it reach the service; `/` is every path that no other service has."
     )
-    healthcheck: Annotated[HealthCheckSettings, BeforeValidator(_healthcheck), OrText()] = Field(
-        default_factory=HealthCheckSettings, description="The path to ask for, or more about it."
+    healthcheck: Annotated[RuleHealthCheck, BeforeValidator(_healthcheck), OrText()] = Field(
+        default_factory=RuleHealthCheck, description="The path to ask for, or more about it."
     )
     deregistration_delay: Annotated[Duration, Field(ge=0, le=3600)] = Field(
         60.0, description="How long a task may finish its requests before it is stopped."
@@ -174,25 +186,15 @@ class RoutingRule(Section):
                 )
 
 
-class AdditionalRule(RoutingRule):
-    """Further requests that reach the service."""
-
-    @classmethod
-    def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
-        """The grace period is the service's."""
-        yield from super().rules(data)
-        check = data.get("healthcheck")
-        if isinstance(check, Mapping) and "grace_period" in check:
-            text = "`grace_period` holds for the whole service and cannot differ between rules"
-            yield Fault(("healthcheck", "grace_period"), "sentence", text, "write it in `http.healthcheck`", "key")
-
-
 class Http(RoutingRule):
     """How requests reach the service."""
 
     unsupported: ClassVar[frozenset[str]] = frozenset({"alb"})
 
-    additional_rules: tuple[AdditionalRule, ...] = Field(
+    healthcheck: Annotated[HealthCheckSettings, BeforeValidator(_healthcheck), OrText()] = Field(
+        default_factory=HealthCheckSettings, description="The path to ask for, or more about it."
+    )
+    additional_rules: tuple[RoutingRule, ...] = Field(
         (), description="Further requests that reach the service; each has the keys above."
     )
 

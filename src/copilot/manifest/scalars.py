@@ -55,14 +55,20 @@ def _whole(value: Any) -> int:
     return value
 
 
+def flag_of(value: Any) -> bool | None:
+    """What a value that is not validated yet means where true or false is wanted; None if it is neither."""
+    value = plain(value)
+    if isinstance(value, str):
+        return _YES_NO.get(value)
+    return value if isinstance(value, bool) else None
+
+
 def _flag(value: Any) -> bool:
     _refuse_nothing(value)
-    value = plain(value)
-    if isinstance(value, str) and value in _YES_NO:
-        return _YES_NO[value]
-    if not isinstance(value, bool):
+    flag = flag_of(value)
+    if flag is None:
         raise bad_value(f"must be true or false, not {kind_of(value)}")
-    return value
+    return flag
 
 
 def _command(value: Any) -> Any:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SerializerFunctionW
 
 from copilot.errors import KeyPath
 from copilot.manifest.faults import Fault, bad_value
-from copilot.manifest.scalars import Flag, Or, Text, Whole
+from copilot.manifest.scalars import Flag, Or, Text, Whole, flag_of
 from copilot.manifest.section import Section, checked
 from copilot.manifest.values import shown
 from copilot.manifest.variables import TextOrImport
@@ -109,7 +109,7 @@ class Efs(Section):
         if isinstance(auth, Mapping) and "access_point_id" in auth:
             if str(data.get("root_dir", "/")) != "/":
                 yield Fault(("root_dir",), "value", "must be `/` or absent with an access point, which has a folder of its own")
-            if str(auth.get("iam", "true")).lower() in {"false", "no", "off", "n"}:
+            if flag_of(auth.get("iam")) is False:
                 yield Fault(("auth", "iam"), "value", "must be true with an access point")
 
     @model_serializer(mode="wrap")

@@ -8,9 +8,8 @@ from typing import Any
 from copilot.errors import KeyPath
 from copilot.manifest.faults import Fault
 from copilot.manifest.logs import LOG_ROUTER
+from copilot.manifest.scalars import flag_of
 from copilot.manifest.values import plain, shown
-
-_FALSE = (False, "no", "off", "n", "N")
 
 
 def task_faults(data: Mapping[str, Any]) -> Iterator[Fault]:
@@ -82,7 +81,7 @@ def _order_faults(data: Mapping[str, Any], main: str, sidecars: Mapping[str, Map
     """The containers that others wait for exist, can come so far, and do not wait for each other."""
     waits = {name: _mapping(sidecar.get("depends_on")) for name, sidecar in sidecars.items()}
     waits[main] = _mapping(_mapping(data.get("image")).get("depends_on"))
-    essential = {main, *(name for name, sidecar in sidecars.items() if plain(sidecar.get("essential", True)) not in _FALSE)}
+    essential = {main, *(name for name, sidecar in sidecars.items() if flag_of(sidecar.get("essential")) is not False)}
     if _mapping(data.get("logging")).keys() - {"retention"}:
         waits[LOG_ROUTER] = {}
         essential.add(LOG_ROUTER)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, SerializerFunctionWrapHandler, TypeAdapter, model_serializer
 
 from copilot.manifest.faults import Fault, bad_value
-from copilot.manifest.scalars import Choice, Duration, Flag, Name, Or, Text, Whole
+from copilot.manifest.scalars import Choice, Duration, Flag, Name, Or, Text, Whole, flag_of
 from copilot.manifest.section import Section, checked
 from copilot.manifest.values import kind_of, plain, shown
 
@@ -113,7 +113,7 @@ class QueueFifo(Section):
     @classmethod
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
         """High throughput is made of the two others, which fit each other."""
-        if "high_throughput" in data:
+        if flag_of(data.get("high_throughput")):
             for key in ("deduplication_scope", "throughput_limit"):
                 if key in data:
                     text = f"`{key}` does not go with `high_throughput`, which sets it"

@@ -112,6 +112,7 @@ def _routing(manifest: Workload) -> Iterator[Problem]:
     http = manifest.http
     paths: list[KeyPath] = [("http",), *(("http", "additional_rules", i) for i in range(len(http.additional_rules)))]
     depths: Counter[int] = Counter()
+    yield from _seconds(("http", "healthcheck", "grace_period"), http.healthcheck.grace_period, 0, 86400)
     for path, rule in zip(paths, http.routing_rules, strict=True):
         yield from _rule(path, rule)
         depth = len([segment for segment in rule.path.split("/") if segment])
@@ -140,7 +141,6 @@ def _rule(path: KeyPath, rule: RoutingRule) -> Iterator[Problem]:
     if rule.healthcheck.timeout >= rule.healthcheck.interval:
         message = f"`{_dotted((*check, 'timeout'))}` must be shorter than the interval, {rule.healthcheck.interval:g} seconds"
         yield Problem((*check, "timeout"), message)
-    yield from _seconds((*check, "grace_period"), rule.healthcheck.grace_period, 0, 86400)
     yield from _seconds((*path, "deregistration_delay"), rule.deregistration_delay, 0, 3600)
 
 
