@@ -227,3 +227,28 @@ def test_a_branch_is_one_that_git_can_have(workspace: Workspace, branch: str) ->
     change(workspace, "pipeline.yml", PIPELINE.replace("branch: main", f"branch: {branch}"))
     assert len(problems(workspace)) == 1
     assert problems(workspace)[0].startswith("copilot/pipeline.yml:6:13 `")
+
+
+class TestTheEngine:
+    def test_what_needs_aws_is_refused_by_the_local_one(self, workspace: Workspace) -> None:
+        more = "variables:\n  A: {from_cfn: x}\nenvironments:\n  prod:\n    publish: {topics: [{name: t}]}\n"
+        change(workspace, "api/manifest.yml", BACKEND.format(name="api") + more)
+        assert problems(workspace) == [
+            "copilot/api/manifest.yml:5:3 `variables.A` is for AWS only: stacks that export a value are there",
+            "copilot/api/manifest.yml:8:15 `publish.topics` is for AWS only: topics are there",
+        ]
+        check_pipeline(workspace, workspace.pipeline(), None, engine="aws")
+
+    def test_an_override_makes_it_run_here(self, workspace: Workspace) -> None:
+        more = "variables: {A: {from_cfn: x}}\nenvironments: {test: {variables: {A: b}}, prod: {variables: {A: c}}}\n"
+        change(workspace, "api/manifest.yml", BACKEND.format(name="api") + more)
+        check_pipeline(workspace, workspace.pipeline(), None)
+
+    def test_limits_of_aws_hold_there_only(self, workspace: Workspace) -> None:
+        change(workspace, "api/manifest.yml", BACKEND.format(name="api") + "environments: {prod: {memory: 700}}\n")
+        check_pipeline(workspace, workspace.pipeline(), None)
+        with pytest.raises(ManifestError) as caught:
+            check_pipeline(workspace, workspace.pipeline(), None, engine="aws")
+        (fault,) = caught.value.diagnostics
+        assert (fault.line, fault.column) == (4, 31)
+        assert fault.message == "`memory` of a task with 256 CPU units cannot be 700 on AWS"

@@ -164,3 +164,11 @@ def test_the_file_of_variables_is_read_for_each_environment(checkout: Checkout) 
     with pytest.raises(ManifestError) as caught:
         checkout.build({"web": ("test", "prod")})
     assert [(Path(d.file).name, d.line) for d in caught.value.diagnostics] == [("prod.env", 1)]
+
+
+def test_what_needs_aws_is_refused_before_anything_is_built(checkout: Checkout) -> None:
+    checkout.workload("api", "publish: {topics: [{name: t}]}\n")
+    checkout.workload("web")
+    with pytest.raises(ManifestError, match="1 error in"):
+        checkout.build({"api": ("test",), "web": ("test",)})
+    assert checkout.printed == []

@@ -86,7 +86,7 @@ def test_overrides() -> None:
     ("written", "place", "message", "hint"),
     [
         ("publish: {topics: [{name: a b}]}", "4:27+3",
-         "`name` in topic `a b` must have letters, digits, `-` and `_` only, at most 120", None),
+         "`name` in topic `a b` must have letters, digits, `-` and `_` only, at most 256", None),
         ("publish: {topics: [{name: a.fifo}]}", "4:27+6", "`name` in topic `a.fifo` must not end in `.fifo`",
          "write `a`; `fifo` adds the rest"),
         ("publish: {topics: [{name: a}, {name: a}]}", "4:38+1", "the topic `a` is there twice", "remove one of them"),

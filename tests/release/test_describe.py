@@ -162,3 +162,25 @@ def test_paths(written: str, path: str) -> None:
 def test_a_manifest_that_was_resolved_before_gives_the_same() -> None:
     resolved = manifest(WEB).resolved("prod")
     assert describe(resolved, application="shop", environment="prod", image=DIGEST, revision="a1b2c3d") == described(WEB, "prod")
+
+
+def test_what_scales_runs_with_the_fewest_tasks_here() -> None:
+    assert described(BACKEND + "count: {range: 2-5, cpu_percentage: 70}\n", "test").count == 2
+    assert described(BACKEND + "count: {spot: 3}\n", "test").count == 3
+
+
+def test_secrets_of_secrets_manager_have_the_same_name_here() -> None:
+    text = BACKEND.replace("TOKEN: shop-token", "TOKEN: {secretsmanager: 'shop/db:password::'}")
+    assert described(text, "test").secrets == {"TOKEN": "shop/db:password::"}
+
+
+def test_sidecars_have_a_port_and_a_file_of_variables_of_their_own() -> None:
+    api = describe(
+        manifest(BACKEND + "sidecars: {s: {image: {build: s}, port: 53/udp, variables: {A: manifest}}}\n"),
+        application="shop",
+        environment="test",
+        image=DIGEST,
+        revision="",
+        env_files={"s": {"A": "file", "B": "file"}},
+    )
+    assert api.sidecars == (Sidecar("s", "", port=53, variables={"A": "manifest", "B": "file"}),)

@@ -171,7 +171,7 @@ class EnvironmentVpc(Section):
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
         """Subnets belong to the network: all exist with it, or all are made with it."""
         subnets = data.get("subnets")
-        kinds = {k: v for k, v in subnets.items() if isinstance(v, list)} if isinstance(subnets, Mapping) else {}
+        kinds = {k: v for k, v in subnets.items() if isinstance(v, list) and v} if isinstance(subnets, Mapping) else {}
         if "id" in data and "cidr" in data:
             yield Fault(("cidr",), "sentence", "`cidr` does not go with `id`: the VPC exists", "remove one of them", "key")
         elif "id" in data:
@@ -181,7 +181,7 @@ class EnvironmentVpc(Section):
 
 
 def _imported_faults(kinds: Mapping[str, list[Any]]) -> Iterable[Fault]:
-    if not any(kinds.values()):
+    if not kinds:
         yield Fault(("subnets",), "missing", hint="an existing VPC needs those that are to be used", at="key")
     for kind, subnets in kinds.items():
         for index, subnet in enumerate(subnets):

@@ -14,7 +14,7 @@ from copilot.manifest.section import Section, checked
 from copilot.manifest.values import kind_of, plain, shown
 
 FIFO_SUFFIX = ".fifo"
-_TOPIC = re.compile(r"[A-Za-z0-9_-]{1,120}")
+_TOPIC = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _FLAG: TypeAdapter[bool] = TypeAdapter(Flag)
 _OR_FLAG = Or({"enum": [True, False, "yes", "no", "on", "off"]})
 
@@ -23,7 +23,7 @@ def _topic_name(value: str) -> str:
     if value.endswith(FIFO_SUFFIX):
         raise bad_value(f"must not end in `{FIFO_SUFFIX}`", f"write `{value.removesuffix(FIFO_SUFFIX)}`; `fifo` adds the rest")
     if not _TOPIC.fullmatch(value):
-        raise bad_value("must have letters, digits, `-` and `_` only, at most 120")
+        raise bad_value("must have letters, digits, `-` and `_` only, at most 256")
     return value
 
 

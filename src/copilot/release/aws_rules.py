@@ -150,9 +150,9 @@ def _topics(manifest: Workload, prefix: str) -> Iterator[Problem]:
         full = f"{prefix}{manifest.name}-{topic.full_name}"
         if len(full) > LONGEST_TOPIC:
             room = LONGEST_TOPIC - len(full) + len(topic.name)
-            yield Problem(
-                ("publish", "topics", index, "name"), f"the topic's name has more than {room} characters, which are left for it"
-            )
+            message = f"the topic's name may have at most {room} characters here"
+            hint = f"AWS allows {LONGEST_TOPIC}, with application, environment and workload in front"
+            yield Problem(("publish", "topics", index, "name"), message, hint)
 
 
 def _order(manifest: Workload) -> Iterator[Problem]:
