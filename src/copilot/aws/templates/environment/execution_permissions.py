@@ -1,0 +1,267 @@
+"""What CloudFormation may do when it makes what belongs to an environment.
+
+AWS Copilot lets it do all but to organizations and accounts. Here it may do what the resources in our templates need. A test
+compares that with the permissions that the schemas of CloudFormation's registry name for each type. It is narrowed down to names,
+which begin with ``<application>-<environment>-``; where AWS makes names up, to the tags that CloudFormation gives to all of
+a stack; and else to kinds of resources. The source is the Service Authorization Reference. An action ends in ``*`` only where all
+actions of that name are needed, or only look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from troposphere import Ref, Sub
+
+from copilot.aws.names import APPLICATION_TAG, ENVIRONMENT_TAG
+from copilot.aws.templates.policies import allow
+
+_NAMED = "${AppName}-${EnvironmentName}-*"
+_HERE = "${AWS::Region}:${AWS::AccountId}"
+_PASSED_TO = ("ecs-tasks.amazonaws.com", "events.amazonaws.com", "lambda.amazonaws.com", "states.amazonaws.com")
+_LINKED = ("backup", "ecs", "ecs.application-autoscaling", "elasticfilesystem", "elasticloadbalancing")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Actions of one service on some of its resources.
+
+    Attributes:
+        service: As actions and ARNs begin.
+        actions: Names of actions without the service, separated by spaces.
+        resources: Ends of ARNs, after the service; empty: all, for actions that know none or that tags narrow down.
+        tags: ``own``: only on what has the environment's tags; ``new``: only with these tags in the request.
+    """
+
+    service: str
+    actions: str
+    resources: tuple[str, ...] = ()
+    tags: Literal["own", "new"] | None = None
+    condition: Mapping[str, Any] | None = None
+
+    @property
+    def full_actions(self) -> list[str]:
+        """The actions with their service."""
+        return [f"{self.service}:{action}" for action in self.actions.split()]
+
+
+def _here(*ends: str) -> tuple[str, ...]:
+    return tuple(f"{_HERE}:{end}" for end in ends)
+
+
+_NETWORK = (
+    Grant("ec2", "Describe*"),
+    Grant(
+        "ec2",
+        "AllocateAddress CreateInternetGateway CreateNatGateway CreateNetworkInterface CreateRouteTable CreateSecurityGroup"
+        " CreateSubnet CreateVpc",
+        _here(
+            "elastic-ip/*",
+            "internet-gateway/*",
+            "natgateway/*",
+            "network-interface/*",
+            "route-table/*",
+            "security-group/*",
+            "subnet/*",
+            "vpc/*",
+        ),
+    ),
+    # Mount targets of file systems have network interfaces, which CloudFormation gives no tags.
+    Grant("ec2", "DeleteNetworkInterface ModifyNetworkInterfaceAttribute", _here("network-interface/*", "security-group/*")),
+    Grant("ec2", "CreateTags", tags="new"),
+    Grant(
+        "ec2",
+        "AssociateRouteTable AttachInternetGateway AuthorizeSecurityGroup* CreateRoute CreateTags"
+        " DeleteInternetGateway DeleteNatGateway DeleteRoute DeleteRouteTable DeleteSecurityGroup DeleteSubnet"
+        " DeleteTags DeleteVpc DetachInternetGateway DisassociateAddress DisassociateRouteTable ModifySubnetAttribute"
+        " ModifyVpcAttribute ReleaseAddress ReplaceRoute ReplaceRouteTableAssociation RevokeSecurityGroup*"
+        " UpdateSecurityGroupRuleDescriptions*",
+        tags="own",
+    ),
+)
+_LOAD_BALANCERS = (
+    Grant("elasticloadbalancing", "Describe*"),
+    Grant("elasticloadbalancing", "AddTags CreateLoadBalancer CreateTargetGroup", tags="new"),
+    Grant(
+        "elasticloadbalancing",
+        "*Targets AddTags DeleteLoadBalancer DeleteTargetGroup ModifyLoadBalancerAttributes ModifyTargetGroup* RemoveTags"
+        " SetIpAddressType SetSecurityGroups SetSubnets",
+        tags="own",
+    ),
+    # Listeners of older stacks have no tags: CloudFormation did not give them any.
+    Grant(
+        "elasticloadbalancing",
+        "*Listener* *Rule SetRulePriorities",
+        _here("listener*/app/*", "loadbalancer/app/*"),
+    ),
+)
+_DOMAINS = (
+    Grant("acm", "AddTagsToCertificate RequestCertificate", tags="new"),
+    Grant(
+        "acm",
+        "AddTagsToCertificate DeleteCertificate Describe* List* RemoveTagsFromCertificate UpdateCertificateOptions",
+        tags="own",
+    ),
+    Grant("route53", "CreateHostedZone ListHostedZonesByName"),
+    Grant("route53", "GetChange", ("::change/*",)),
+    Grant(
+        "route53",
+        "AssociateVPCWithHostedZone ChangeResourceRecordSets ChangeTagsForResource DeleteHostedZone DisassociateVPCFromHostedZone"
+        " Get* List* UpdateHostedZoneComment",
+        ("::hostedzone/*",),
+    ),
+    Grant("servicediscovery", "GetOperation ListServices"),
+    Grant("servicediscovery", "CreatePrivateDnsNamespace CreateService TagResource", tags="new"),
+    Grant(
+        "servicediscovery",
+        "DeleteNamespace DeleteService Get* List* TagResource UntagResource UpdatePrivateDnsNamespace UpdateService",
+        tags="own",
+    ),
+)
+_TASKS = (
+    Grant("ecs", "DeregisterTaskDefinition DescribeTaskDefinition"),
+    Grant("ecs", "CreateCluster TagResource", tags="new"),
+    Grant(
+        "ecs",
+        "CreateService DeleteCluster DeleteService Describe* List* PutClusterCapacityProviders RegisterTaskDefinition"
+        " StopServiceDeployment TagResource UntagResource UpdateCluster* UpdateService",
+        _here(f"*/{_NAMED}"),
+    ),
+    Grant("application-autoscaling", "Describe*"),
+    Grant(
+        "application-autoscaling",
+        "*ScalableTarget DeleteScalingPolicy ListTagsForResource PutScalingPolicy TagResource UntagResource",
+        _here("scalable-target/*"),
+    ),
+    Grant("cloudwatch", "DescribeAlarms"),
+    Grant(
+        "cloudwatch",
+        "DeleteAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource",
+        _here(f"alarm:{_NAMED}", f"alarm:TargetTracking-service/{_NAMED}"),
+    ),
+    Grant(
+        "logs",
+        "*LogGroup *RetentionPolicy DescribeIndexPolicies GetDataProtectionPolicy ListTagsForResource TagResource UntagResource",
+        _here(f"log-group:/copilot/{_NAMED}"),
+    ),
+    Grant("logs", "DeleteResourcePolicy DescribeLogGroups DescribeResourcePolicies PutResourcePolicy"),
+)
+_STORAGE = (
+    Grant("elasticfilesystem", "CreateAccessPoint CreateFileSystem TagResource", tags="new"),
+    Grant(
+        "elasticfilesystem",
+        "CreateAccessPoint CreateMountTarget DeleteAccessPoint DeleteFileSystem DeleteFileSystemPolicy DeleteMountTarget"
+        " Describe* List* ModifyMountTargetSecurityGroups PutBackupPolicy PutFileSystemPolicy PutLifecycleConfiguration"
+        " TagResource UntagResource UpdateFileSystem",
+        tags="own",
+    ),
+    Grant(
+        "s3",
+        "CreateBucket DeleteBucket DeleteBucketPolicy Get*Configuration GetBucket* ListBucket ListTagsForResource PutBucket*"
+        " PutEncryptionConfiguration PutLifecycleConfiguration TagResource UntagResource",
+        (f"::{_NAMED}",),
+    ),
+    # Tables come with addons.
+    Grant(
+        "dynamodb",
+        "CreateTable DeleteTable Describe* List* TagResource UntagResource Update*",
+        _here(f"table/{_NAMED}"),
+    ),
+)
+_MESSAGES = (
+    Grant("sns", "GetSubscriptionAttributes SetSubscriptionAttributes Unsubscribe"),
+    Grant(
+        "sns",
+        "CreateTopic DeleteTopic Get* List* SetTopicAttributes Subscribe TagResource UntagResource",
+        _here(_NAMED),
+    ),
+    Grant(
+        "sqs",
+        "CreateQueue DeleteQueue Get* List* SetQueueAttributes TagQueue UntagQueue",
+        _here(_NAMED),
+    ),
+    Grant(
+        "events",
+        "DeleteRule DescribeRule List* PutRule PutTargets RemoveTargets TagResource UntagResource",
+        _here(f"rule/{_NAMED}"),
+    ),
+    Grant(
+        "states",
+        "*StateMachine ListTagsForResource TagResource UntagResource",
+        _here(f"stateMachine:{_NAMED}"),
+    ),
+)
+_FUNCTIONS = (
+    Grant(
+        "lambda",
+        "CreateFunction DeleteFunction Get* InvokeFunction ListTags TagResource UntagResource UpdateFunction*",
+        _here(f"function:{_NAMED}"),
+    ),
+    Grant(
+        "cloudformation",
+        "CreateStack DeleteStack Describe* GetTemplate UpdateStack",
+        _here(f"stack/{_NAMED}"),
+    ),
+)
+GRANTS = (*_NETWORK, *_LOAD_BALANCERS, *_DOMAINS, *_TASKS, *_STORAGE, *_MESSAGES, *_FUNCTIONS)
+"""All but what is about roles and the application's bucket."""
+
+# Whoever may do these could give a role more than the application's boundary allows.
+_BOUNDED = "AttachRolePolicy CreateRole PutRolePermissionsBoundary PutRolePolicy"
+_ROLE_ACTIONS = "DeleteRole DeleteRolePolicy DetachRolePolicy Get* List* TagRole UntagRole UpdateAssumeRolePolicy UpdateRole*"
+_POLICY_ACTIONS = "CreatePolicy* DeletePolicy* Get* List* TagPolicy UntagPolicy"
+
+
+def role_grants(permissions_boundary: str | None) -> Iterable[Grant]:
+    """What CloudFormation may do to roles: to those of the environment, and under the application's boundary if it has one."""
+    roles, account = (f":${{AWS::AccountId}}:role/{_NAMED}",), ":${AWS::AccountId}"
+    if permissions_boundary:
+        arn = Sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{permissions_boundary}")
+        yield Grant("iam", _BOUNDED, roles, condition={"StringEquals": {"iam:PermissionsBoundary": arn}})
+        yield Grant("iam", _ROLE_ACTIONS, roles)
+    else:
+        yield Grant("iam", f"{_BOUNDED} DeleteRolePermissionsBoundary {_ROLE_ACTIONS}", roles)
+    yield Grant("iam", _POLICY_ACTIONS, (f"{account}:policy/{_NAMED}",))
+    yield Grant("iam", "PassRole", roles, condition={"StringEquals": {"iam:PassedToService": list(_PASSED_TO)}})
+    linked = [f"{service}.amazonaws.com" for service in _LINKED]
+    yield Grant(
+        "iam",
+        "CreateServiceLinkedRole",
+        (f"{account}:role/aws-service-role/*",),
+        condition={"StringEquals": {"iam:AWSServiceName": linked}},
+    )
+
+
+def execution_statements(bucket_arn: str, key_arn: str, permissions_boundary: str | None) -> list[dict[str, Any]]:
+    """The policy of the role that CloudFormation has; the bucket and key hold templates of addons and code of functions."""
+    return [
+        *statements([*GRANTS, *role_grants(permissions_boundary)]),
+        allow(["s3:GetObject", "s3:GetObjectVersion"], f"{bucket_arn}/*"),
+        allow(["kms:Decrypt"], key_arn),
+    ]
+
+
+def statements(grants: Iterable[Grant]) -> list[dict[str, Any]]:
+    """Grants as statements: as few as can be, since the policies of a role have no more than 10,240 characters.
+
+    Those that are narrowed down alike become one. That allows no more than they do each by itself: an action is only allowed on
+    resources of its own service.
+    """
+    together: dict[str, list[Grant]] = {}
+    for grant in grants:
+        together.setdefault(f"{grant.tags} {bool(grant.resources)} {grant.condition}", []).append(grant)
+    return [_statement(alike) for alike in together.values()]
+
+
+def _statement(grants: Sequence[Grant]) -> dict[str, Any]:
+    first = grants[0]
+    actions = sorted({action for grant in grants for action in grant.full_actions})
+    if first.tags:
+        key = "aws:ResourceTag" if first.tags == "own" else "aws:RequestTag"
+        tags = {f"{key}/{APPLICATION_TAG}": Ref("AppName"), f"{key}/{ENVIRONMENT_TAG}": Ref("EnvironmentName")}
+        return allow(actions, "*", condition={"StringEquals": tags})
+    ends = dict.fromkeys(f"{grant.service}:{end}" for grant in grants for end in grant.resources)
+    resources: Any = [Sub(f"arn:${{AWS::Partition}}:{end}") for end in ends] or "*"
+    return allow(actions, resources, condition=first.condition)
