@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,6 +36,14 @@ wait
 """
 BASE = "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nENV PATH=/bin\n"
 DOCKERFILE = BASE + 'COPY server.sh /server.sh\nCMD ["sh", "/server.sh"]\n'
+
+
+def foreign(path: Path) -> None:
+    """Write a program for another processor: an ELF file whose machine is none that tests run on (IBM S/390)."""
+    header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 22, 1, 0x400078, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    segment = struct.pack("<IIQQQQQQ", 1, 5, 0, 0x400000, 0x400000, 128, 128, 4096)
+    path.write_bytes(header + segment + bytes(8))
+    path.chmod(0o755)
 
 
 def busybox() -> str:

@@ -13,7 +13,7 @@ from copilot.docker.build import build, locate
 from copilot.docker.client import Docker
 from copilot.errors import BuildError, CopilotError
 from copilot.image import ImageRequest
-from tests.docker import BASE, DOCKERFILE, NO_ENGINE, DockerEngine, context
+from tests.docker import BASE, DOCKERFILE, NO_ENGINE, DockerEngine, context, foreign
 
 
 class Builds:
@@ -58,6 +58,16 @@ def test_why_a_build_failed(builds: Builds, dockerfile: str, message: str, monke
     assert caught.value.message.startswith(message.format("context/Dockerfile"))
     if "RUN" in dockerfile:
         assert "said" in caught.value.details
+
+
+def test_a_build_for_another_platform_without_an_emulator(builds: Builds, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(builds.folder)
+    foreign(context(builds.folder / "context") / "foreign")
+    with pytest.raises(BuildError) as caught:
+        builds.build("FROM scratch\nCOPY foreign /bin/sh\nRUN make\n", platform="linux/arm64")
+    why = "`/bin/sh` cannot be executed: it is made for another processor, or is a script without `#!`"
+    assert caught.value.message == f"context/Dockerfile:3: `RUN make` failed: {why}"
+    assert "qemu-user-static" in (caught.value.hint or "")
 
 
 def test_more_that_is_wrong(builds: Builds, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -49,6 +49,26 @@ from copilot.errors import EngineUnavailableError
             "the image is not made for the platform",
         ),
         (
+            "image with reference x was found but does not match the specified platform: wanted linux/arm64, actual: linux/amd64",
+            "the image is made for linux/amd64, and linux/arm64 was asked for",
+        ),
+        (
+            'Error response from daemon: Head "https://ghcr.io/v2/ana/web/manifests/1": unauthorized',
+            "the registry refuses access: unauthorized",
+        ),
+        (
+            "initializing source docker://ghcr.io/x:1: reading manifest 1 in ghcr.io/x: unauthorized: authentication required",
+            "the registry refuses access: unauthorized: authentication required",
+        ),
+        (
+            "initializing source docker://ghcr.io/x:nope: reading manifest nope in ghcr.io/x: manifest unknown: manifest unknown",
+            "image `ghcr.io/x:nope` does not exist",
+        ),
+        (
+            "docker: Error response from daemon: no such image: docker.io/library/sha256:00: image not known",
+            "image `sha256:00` is not on this machine",
+        ),
+        (
             "Error response from daemon: all predefined address pools have been fully subnetted",
             "the container engine has no addresses left",
         ),

@@ -88,9 +88,9 @@ def build(docker: Docker, request: ImageRequest, names: Sequence[str], out: Prin
 def locate(docker: Docker, workload: str, location: str, platform: str | None, out: Print) -> str:
     """The digest of an existing image, pulled if it is not here. Raises NotFoundError, BuildError or EngineUnavailableError."""
     there = docker.ask(command.image_digest(location))
-    if there.code == 0:
+    if there.code == 0 and (platform is None or _is_for(docker, location, platform)):
         return there.text.strip()
-    if "No such image" not in there.output and "no such image" not in there.output:
+    if there.code and "no such image" not in there.output.lower():
         raise _of_image(workload, location, failure(there.output))
     out(f"pulling {location}")
     lines: deque[str] = deque(maxlen=_LINES_KEPT)
@@ -102,6 +102,10 @@ def locate(docker: Docker, workload: str, location: str, platform: str | None, o
     if docker.stream(command.pull(location, platform), take):
         raise _of_image(workload, location, failure("\n".join(lines)))
     return docker.run(command.image_digest(location))
+
+
+def _is_for(docker: Docker, location: str, platform: str) -> bool:
+    return docker.run(command.image_platform(location)) == platform
 
 
 def has_buildkit() -> bool:

@@ -100,6 +100,11 @@ def driver_status() -> Arguments:
     return ["info", "--format", "{{json .DriverStatus}}"]
 
 
+def image_platform(reference: str) -> Arguments:
+    """The platform of an image that is here, such as ``linux/amd64``."""
+    return ["image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", reference]
+
+
 def pull(reference: str, platform: str | None = None) -> Arguments:
     """Get an image from its registry."""
     return ["pull", *(["--platform", platform] if platform else []), reference]

@@ -49,6 +49,14 @@ def is_gone(output: str) -> bool:
     return re.search(r"no such container", output, re.IGNORECASE) is not None
 
 
+def not_executed(output: str) -> str | None:
+    """What was the matter, if a program printed by ``exec`` could not be executed because of its format."""
+    match = re.search(r"exec \"?([^\s\"]+?)\"?: exec format error", output)
+    if match is None:
+        return None
+    return f"`{match[1]}` cannot be executed: it is made for another processor, or is a script without `#!`"
+
+
 def cpus_there(output: str) -> float | None:
     """How many CPUs there are, if a container could not be made because it asked for more."""
     match = re.search(r"as there are only (\d+) CPUs? available", output)
@@ -78,6 +86,17 @@ def _not_pulled(match: re.Match[str]) -> CopilotError:
     return NotFoundError(
         f"image `{match[1]}` does not exist, or may not be read",
         hint="Check the name; a private image needs `docker login` first",
+    )
+
+
+def _not_in_registry(match: re.Match[str]) -> CopilotError:
+    return NotFoundError(f"image `{match[2]}:{match[1]}` does not exist", hint="Check the name and the tag")
+
+
+def _no_access(match: re.Match[str]) -> CopilotError:
+    login = f"docker login {match[1]}".rstrip()
+    return CopilotError(
+        f"the registry refuses access: {match[2].strip()}", hint=f"Log in with `{login}`, as the user who runs this"
     )
 
 
@@ -117,6 +136,13 @@ def _platform(match: re.Match[str]) -> CopilotError:
     return DeploymentError(f"the image is not made for the platform that was asked for: {match[0]}", hint="Change `platform`")
 
 
+def _other_platform(match: re.Match[str]) -> CopilotError:
+    return DeploymentError(
+        f"the image is made for {match[2]}, and {match[1]} was asked for",
+        hint="Change `platform`, or use an image that is made for it",
+    )
+
+
 def _no_networks(match: re.Match[str]) -> CopilotError:
     del match
     return DeploymentError(
@@ -138,6 +164,7 @@ _CAUSES: tuple[tuple[re.Pattern[str], _Make], ...] = (
     (re.compile(r"failed to connect to the docker API(?: at (\S+?))?;", re.IGNORECASE), _unreachable),
     (re.compile(r"no space left on device", re.IGNORECASE), _disk_full),
     (re.compile(_TAKEN), _port_taken),
+    (re.compile(r"does not match the specified platform: wanted (\S+), actual: ([^\s.]+)"), _other_platform),
     (
         re.compile(r"image with reference .* (?:platform|did not match).*|no matching manifest for .*|exec format error"),
         _platform,
@@ -146,7 +173,10 @@ _CAUSES: tuple[tuple[re.Pattern[str], _Make], ...] = (
     (re.compile(r"exec: \"([^\"]+)\":.*permission denied"), _not_executable),
     (re.compile(r"pull access denied for ([^\s,]+)"), _not_pulled),
     (re.compile(r"(?:manifest for|repository) (\S+) not found"), _not_pulled),
-    (re.compile(r"Get \"https?://([^/\"]+)/[^\"]*\": (.*)"), _no_registry),
+    (re.compile(r"reading manifest (\S+) in (\S+): manifest unknown"), _not_in_registry),
+    (re.compile(r"(?:Head|Get) \"https?://([^/\"]+)/[^\"]*\": (no basic auth credentials|unauthorized.*|denied.*)"), _no_access),
+    (re.compile(r"()((?:unauthorized|denied): .*)"), _no_access),
+    (re.compile(r"(?:Head|Get) \"https?://([^/\"]+)/[^\"]*\": (.*)"), _no_registry),
     (re.compile(r"No such image: (?:docker\.io/library/(?=sha256:))?(\S+?):?(?:\s|$)", re.IGNORECASE), _no_image),
     (re.compile(r"Unable to find image '([^']+)' locally"), _no_image),
     (re.compile(r"non-overlapping IPv4 address pool|all predefined address pools have been fully subnetted"), _no_networks),

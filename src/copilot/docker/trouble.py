@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from copilot.docker.failures import failure
+from copilot.docker.failures import failure, not_executed
 from copilot.errors import BuildError, EngineUnavailableError
 
 _STEP = re.compile(r"Step (\d+)/\d+ : (.*)")
@@ -36,6 +36,8 @@ _BANNER = re.compile(
     r"|(?:\[\d+/\d+\] )?STEP \d+/\d+: .*|--> .*|(?:Error: )?building at STEP .*)"
 )
 _TAIL = 15
+
+EMULATOR = "install QEMU for it, on Debian with `apt-get install qemu-user-static`"
 
 
 def explain(dockerfile: Path, name: str, lines: Sequence[str], code: int) -> BuildError:
@@ -73,7 +75,12 @@ def explain(dockerfile: Path, name: str, lines: Sequence[str], code: int) -> Bui
     ran = _RUN_FAILED.search(text) or _KIT_RUN.search(text) or _PODMAN_RUN.search(text)
     if ran:
         exit_code = ran[ran.re.groups]
-        return BuildError(f"{place}`{_short(step or ran[1])}` failed: exit {exit_code}", details=_tail(lines))
+        why = not_executed(text)
+        return BuildError(
+            f"{place}`{_short(step or ran[1])}` failed: {why or f'exit {exit_code}'}",
+            hint=f"To build for another platform, the engine needs an emulator: {EMULATOR}" if why else None,
+            details=_tail(lines),
+        )
     return _other(place, text, lines, code)
 
 

@@ -57,7 +57,10 @@ class Shop:
         return replace(base, **changes)  # type: ignore[arg-type] # a test's shorthand
 
     def deploy(self, version: str, **changes: object) -> Deployment:
-        started = self.service.start_deployment(self.description(version, **changes))
+        return self.deploy_as_described(self.description(version, **changes))
+
+    def deploy_as_described(self, description: ReleaseDescription) -> Deployment:
+        started = self.service.start_deployment(description)
         eventually(lambda: self.service.deployment(started.id).status != "InProgress", 40)
         return self.service.deployment(started.id)
 

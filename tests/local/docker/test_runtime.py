@@ -18,7 +18,7 @@ from copilot.errors import CopilotError, DeploymentError, EngineUnavailableError
 from copilot.local.docker.runtime import DockerRuntime
 from copilot.local.home import Home
 from copilot.release.description import ContainerCheck, Sidecar, Volume
-from tests.docker import BASE, NO_ENGINE, DockerEngine
+from tests.docker import BASE, NO_ENGINE, DockerEngine, context, foreign
 from tests.local.docker.conftest import Tasks
 
 
@@ -239,6 +239,16 @@ def test_commands_run_inside_of_a_task(tasks: Tasks) -> None:
     assert "--tty" in tasks.runtime.command("t1", ["sh"], interactive=True).argv
     with pytest.raises(NotFoundError, match="task `t9` does not run"):
         tasks.runtime.command("t9", ["sh"], interactive=True)
+
+
+def test_a_program_of_another_processor(tasks: Tasks) -> None:
+    foreign(context(tasks.folder / "context") / "foreign")
+    image = tasks.build('FROM scratch\nCOPY foreign /server\nCMD ["/server"]\n', platform="linux/arm64")
+    tasks.start(image, platform="linux/arm64")
+    reason = "`/server` cannot be executed: it is made for another processor, or is a script without `#!`"
+    assert tasks.ended() == reason
+    with pytest.raises(DeploymentError, match="the image is made for linux/arm64, and linux/amd64 was asked for"):
+        tasks.start(image, "t2", platform="linux/amd64")
 
 
 def test_sidecars(tasks: Tasks) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from copilot.docker.client import Answer, Docker
-from copilot.docker.failures import cpus_there, failure, is_conflict, is_gone
+from copilot.docker.failures import cpus_there, failure, is_conflict, is_gone, not_executed
 from copilot.engine import LocalEnvironment
 from copilot.errors import CopilotError, DeploymentError, EngineUnavailableError, NotFoundError
 from copilot.local.docker import command, logs, names
@@ -33,6 +33,8 @@ _OF_THE_CLIENT = re.compile(
     re.IGNORECASE,
 )
 _KILL_SECONDS = 30.0
+# How containers end whose program's format is not the machine's.
+_NOT_EXECUTED = (1, 126, 127, 255)
 
 _log = logging.getLogger(__name__)
 
@@ -129,9 +131,9 @@ class DockerRuntime:
         # A sidecar's end is the cause if the main container still runs, or was stopped because of it.
         for state in states:
             if not state.running and state.essential and state.sidecar and (state.exit_code or self._runs_main(states)):
-                return f"sidecar `{state.sidecar}` ended: {_reason(state)}"
+                return f"sidecar `{state.sidecar}` ended: {self._reason(state)}"
         main = next((state for state in states if state.sidecar is None), None)
-        return _reason(main) if main is not None and not main.running else "ended"
+        return self._reason(main) if main is not None and not main.running else "ended"
 
     def stop(self, task_id: str, grace_period: float) -> None:
         """See `Runtime`. Sidecars are stopped after the main container, which may need them to the end."""
@@ -199,6 +201,11 @@ class DockerRuntime:
 
     def _runs_main(self, states: Sequence[State]) -> bool:
         return any(state.running and state.sidecar is None for state in states)
+
+    def _reason(self, state: State) -> str:
+        said = self._logs_of(state.name, state.task, lines=1) if state.exit_code in _NOT_EXECUTED else []
+        why = not_executed(said[-1].text) if said else None
+        return _reason(state) if why is None else why
 
     def _log(self, task_id: str) -> Path:
         return self.home.logs / f"task-{task_id}.log"
