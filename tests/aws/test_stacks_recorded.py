@@ -248,6 +248,29 @@ def test_a_refused_change_set_leaves_nothing_behind(cloudformation: Recording, s
     assert cloudformation.operations() == ["CreateChangeSet", "DeleteChangeSet", "DeleteStack"]
 
 
+def test_what_cloudformation_finds_wrong_with_resources_beforehand(cloudformation: Recording, stacks: Stacks) -> None:
+    cloudformation.on("DescribeStacks", _RAN)
+    useless = "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot, use …"
+    cloudformation.on("DescribeChangeSet", change_set("FAILED", useless))
+    taken = {"EventType": "VALIDATION_ERROR", "LogicalResourceId": "Bucket", "ResourceType": "AWS::S3::Bucket"}
+    events = [
+        {**taken, "ValidationStatusReason": "It already exists.", "ValidationPath": "/Resources/Bucket/Properties/BucketName"},
+        {**taken, "LogicalResourceId": "Other", "ValidationStatusReason": "Its name is too long"},
+        {"EventType": "PROGRESS_EVENT"},
+    ]
+    cloudformation.on("DescribeEvents", {"OperationEvents": events})
+    with pytest.raises(CopilotError) as caught:
+        stacks.deploy(_REQUEST)
+    assert caught.value.message == (
+        "AWS refuses the changes to stack `shop-test-api`: `Bucket` (AWS::S3::Bucket): It already exists "
+        "(at `/Resources/Bucket/Properties/BucketName`)"
+    )
+    assert caught.value.details == ("`Other` (AWS::S3::Bucket): Its name is too long",)
+    cloudformation.on("DescribeEvents", Refusal("AccessDenied", "no", 403))
+    with pytest.raises(CopilotError, match="EarlyValidation::ResourceExistenceCheck"):
+        stacks.deploy(_REQUEST)
+
+
 def test_a_new_stack_that_someone_else_proposes_too_stays(cloudformation: Recording, stacks: Stacks) -> None:
     cloudformation.on("DescribeStacks", stack(_NAME, "REVIEW_IN_PROGRESS"))
     cloudformation.on("DescribeChangeSet", change_set())

@@ -21,7 +21,7 @@ from copilot.errors import ConflictError, CopilotError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef
+    from mypy_boto3_cloudformation.type_defs import OperationEventTypeDef, ParameterTypeDef
 
 
 class OutdatedError(ConflictError):
@@ -91,14 +91,15 @@ def propose(
         if status == "CREATE_COMPLETE":
             proposal.changes = _changes(client, proposal)
             return proposal
+        objections = [] if states.has_no_changes(reason) else _objections(client, proposal, reason)
         proposal.discard()
     except BaseException:
         with suppress(CopilotError):
             proposal.discard()
         raise
-    if states.has_no_changes(reason):
+    if not objections:
         return None
-    raise CopilotError(f"AWS refuses the changes to stack `{request.name}`: {plain(reason)}")
+    raise CopilotError(f"AWS refuses the changes to stack `{request.name}`: {objections[0]}", details=objections[1:])
 
 
 def _begin(client: CloudFormationClient, request: StackRequest, template: dict[str, str], stack: Stack | None) -> Proposal | None:
@@ -146,6 +147,27 @@ def _worked_out(client: CloudFormationClient, proposal: Proposal, pause: float) 
         if answer["Status"] not in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
             return answer["Status"], answer.get("StatusReason", "")
         time.sleep(pause)
+
+
+def _objections(client: CloudFormationClient, proposal: Proposal, reason: str) -> list[str]:
+    """Why CloudFormation refuses, each on one line: what it finds wrong with single resources is told apart from the rest.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/validate-stack-deployments.html
+    """
+    try:
+        events = client.describe_events(ChangeSetName=proposal.id, Filters={"FailedEvents": True}).get("OperationEvents", [])
+    except ClientError:  # the caller may not ask for them: the reason must do
+        events = []
+    found = [_objection(event) for event in events if event.get("ValidationStatusReason")]
+    return list(dict.fromkeys(found)) or [plain(reason)]
+
+
+def _objection(event: OperationEventTypeDef) -> str:
+    path = event.get("ValidationPath")
+    where = f" (at `{path}`)" if path else ""
+    return (
+        f"`{event.get('LogicalResourceId')}` ({event.get('ResourceType')}): {plain(event.get('ValidationStatusReason'))}{where}"
+    )
 
 
 def _changes(client: CloudFormationClient, proposal: Proposal) -> tuple[ResourceChange, ...]:

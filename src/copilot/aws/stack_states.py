@@ -107,8 +107,9 @@ def consequence(stack: Stack, region: str) -> str:
         "ROLLBACK_FAILED": "some of what it had made could not be removed: look at it in the AWS console, mend the cause, "
         f"delete the stack with {_command('delete-stack', stack, region)}, then run this again",
         "UPDATE_ROLLBACK_FAILED": _continue(stack, region),
-        "CREATE_FAILED": "what it had made is kept, because rolling back is off; mend the cause, then run this again likewise",
-        "UPDATE_FAILED": "it stays as it is now, because rolling back is off; mend the cause, then run this again likewise, "
+        "CREATE_FAILED": "what it had made is kept, because rolling back is off; "
+        "mend the cause, then run this again in the same way",
+        "UPDATE_FAILED": "it stays as it is now, because rolling back is off; mend the cause, then run this again in the same way, "
         f"or go back with {_command('rollback-stack', stack, region)}",
         "DELETE_FAILED": "remove what is in the way, then run this again",
         DELETED: "the stack was deleted meanwhile; run this again to create it",
