@@ -8,7 +8,7 @@ import json
 import pytest
 
 from copilot.aws.client import Aws
-from copilot.aws.ecr import Repository, credentials, find_image
+from copilot.aws.ecr import Repository, credentials, digest_of, find_image
 from copilot.errors import ConflictError, EngineUnavailableError, NotFoundError
 from tests.aws.conftest import ACCOUNT, REGION
 
@@ -74,6 +74,13 @@ def test_a_tag_that_moved_is_moved_back(aws: Aws, repository: Repository) -> Non
     put(aws, "sha256:" + "2" * 64, "latest")
     assert find_image(repository, "api", IMAGE, ("abc1234", "latest")) == digest
     assert ["abc1234", "latest"] in tags(aws)
+
+
+def test_the_digest_of_a_tag(aws: Aws, repository: Repository) -> None:
+    digest = put(aws, IMAGE, "abc1234")
+    assert digest_of(repository, "abc1234") == digest
+    with pytest.raises(NotFoundError, match="has no image `other`"):
+        digest_of(repository, "other")
 
 
 def test_no_repository(aws: Aws) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from copilot.aws.client import Aws
 from copilot.aws.ecr import Repository
 from copilot.aws.images import Publisher, Wanted, image_tags, publish_images
-from copilot.errors import BuildError, CopilotError, EngineUnavailableError, NotFoundError, UsageError
+from copilot.errors import BuildError, ConflictError, CopilotError, EngineUnavailableError, NotFoundError, UsageError
 from copilot.image import ImageRequest
 from tests.aws.conftest import ACCOUNT
 from tests.docker import BASE, DOCKERFILE, DockerEngine, context
@@ -69,7 +70,16 @@ def shop(aws: Aws, docker: DockerEngine, registries: tuple[Registry, Registry], 
     shop = Shop(f"shop-{uuid.uuid4().hex[:8]}", aws, registries, tmp_path, [])
     aws.ecr.create_repository(repositoryName=f"{shop.application}/api")
     yield shop
-    docker.ask("image", "rm", *docker.run("image", "ls", "--quiet", f"copilot/{shop.application}/*").split())
+    names = left(docker, shop)
+    if names:
+        docker.run("image", "rm", "--force", *names)
+
+
+def left(docker: DockerEngine, shop: Shop) -> list[str]:
+    """The names of a shop's images on the engine; that of one without a tag is its digest."""
+    form = "{{.Repository}}:{{.Tag}} {{.Repository}}@{{.Digest}}"
+    pairs = [line.split() for line in docker.run("image", "ls", "--digests", "--format", form).splitlines()]
+    return [digest if "<none>" in tag else tag for tag, digest in pairs if shop.application in tag]
 
 
 @pytest.fixture(autouse=True)
@@ -91,8 +101,7 @@ def test_one_build_is_pushed_to_every_repository(shop: Shop, docker: DockerEngin
     assert shop.said("api: building from") == 1
     assert shop.said("api: pushed to ") == 2
     # What is left on the engine is the image under a name of its own.
-    names = docker.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
-    assert [name for name in names if shop.application in name] == [f"copilot/{shop.application}/api:latest"]
+    assert left(docker, shop) == [f"copilot/{shop.application}/api:latest"]
     assert list((tmp_path / "docker").iterdir()) == []
 
 
@@ -199,8 +208,7 @@ def test_what_cannot_be_published(shop: Shop, docker: DockerEngine, tmp_path: Pa
         with pytest.raises(CopilotError, match=f"`docker login` to `{other.host}` failed: "):
             shop.publish(refusing)
     # Nothing of all that is left on the engine but what was built.
-    names = docker.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
-    assert [name for name in names if shop.application in name] == [f"copilot/{shop.application}/api:latest"]
+    assert left(docker, shop) == [f"copilot/{shop.application}/api:latest"]
 
 
 def test_a_registry_that_ends_before_the_push(shop: Shop, tmp_path: Path) -> None:
@@ -221,6 +229,22 @@ def test_a_registry_that_lets_nobody_in_any_more(shop: Shop, tmp_path: Path) -> 
         (other.folder / "passwords").write_text("")
         with pytest.raises(EngineUnavailableError, match=f"image of `api`: `{other.host}` does not accept the login"):
             publisher.publish("api", image, [repository], ["two"])
+
+
+def test_a_program_that_takes_the_name_meanwhile(
+    shop: Shop, docker: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Publisher(shop.lines.append) as publisher:
+        other = publisher.build(shop.wanted(DOCKERFILE + "ENV OTHER=1\n"))
+        docker.run("tag", other, f"copilot/{shop.application}/other:latest")
+        image = publisher.build(shop.wanted())
+    real = shutil.which("docker")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "docker").write_text(f'#!/bin/sh\n[ "$1" != push ] || {real} tag {other} "$2"\nexec {real} "$@"\n')
+    (tmp_path / "bin" / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    with Publisher(shop.lines.append) as publisher, pytest.raises(ConflictError, match="image of `api`: something else on this"):
+        publisher.publish("api", image, shop.wanted().repositories, ["one"])
 
 
 @given(

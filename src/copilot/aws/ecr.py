@@ -16,7 +16,7 @@ from copilot.aws.client import Aws
 from copilot.aws.errors import DENIED, code_of, explained
 from copilot.aws.push_errors import immutable, no_repository
 from copilot.docker.logins import Credentials
-from copilot.errors import CopilotError
+from copilot.errors import CopilotError, NotFoundError
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr.type_defs import ImageTypeDef
@@ -97,6 +97,15 @@ def find_image(repository: Repository, workload: str, image: str, tags: Sequence
         if tag not in there:
             _name(repository, workload, same[0], tag)
     return same[0]["imageId"]["imageDigest"]
+
+
+def digest_of(repository: Repository, tag: str) -> str:
+    """The digest of the image that has a tag. Raises NotFoundError if none has."""
+    with explained():
+        found = _images(repository, [tag])
+    if not found:
+        raise NotFoundError(f"`{repository.uri}` has no image `{tag}`", hint="Something deleted it: run this again")
+    return found[0]["imageId"]["imageDigest"]
 
 
 def _images(repository: Repository, tags: Sequence[str]) -> list[ImageTypeDef]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import time
@@ -14,13 +13,13 @@ from functools import partial
 from threading import Lock
 from typing import Self
 
-from copilot.aws.ecr import Repository, credentials, find_image
+from copilot.aws.ecr import Repository, credentials, digest_of, find_image
 from copilot.aws.push_errors import explain_push
 from copilot.docker import command
 from copilot.docker.build import build, has_buildkit
 from copilot.docker.cache import NO_CACHE, NOTES, Cache, registry_cache
 from copilot.docker.logins import Logins
-from copilot.errors import BuildError, ConflictError, CopilotError, UsageError
+from copilot.errors import ConflictError, CopilotError, UsageError
 from copilot.image import ImageRequest
 from copilot.progress import Print, in_turn, prefixed, shown
 
@@ -198,12 +197,15 @@ class Publisher:
                 with ThreadPoolExecutor(_PUSHES, thread_name_prefix="push") as pool:
                     pushes = {r.uri: pool.submit(self._publish, name, image, r, tags) for r in different}
                     try:
-                        return {uri: push.result() for uri, push in pushes.items()}
+                        published = {uri: push.result() for uri, push in pushes.items()}
                     except BaseException:
                         pool.shutdown(wait=False, cancel_futures=True)
                         raise
+                # The engine notes them too, and would keep the image for them.
+                references += [there.reference for there in published.values() if there.pushed]
             finally:
                 docker.ask(command.untag(references))
+        return published
 
     def _keep_notes(self, wanted: Wanted, reference: str) -> None:
         """Push what later builds take layers from, all of which were just built and pushed; a failure only makes those slower."""
@@ -231,33 +233,26 @@ class Publisher:
         out(f"pushing to {repository.uri}")
         digest = ""
         for tag in tags:
-            digest = self._push(name, repository, tag)
-        reference = f"{repository.uri}@{digest}"
-        # Another program on this machine may publish the same workload, and have taken the name for another image.
-        if self._logins.docker.run(command.image_digest(reference)) != image:
-            raise ConflictError(
-                f"image of `{name}`: something else on this machine pushed another one to `{repository.uri}` at the same time",
-                hint="Run this again when that has ended",
-            )
+            digest = self._push(name, image, repository, tag)
         out(f"pushed to {repository.uri} in {time.monotonic() - begin:.1f} s")
-        return Published(reference, pushed=True)
+        return Published(f"{repository.uri}@{digest}", pushed=True)
 
-    def _push(self, name: str, repository: Repository, tag: str) -> str:
+    def _push(self, name: str, image: str, repository: Repository, tag: str) -> str:
         """The digest of an image that was pushed."""
         reference = f"{repository.uri}:{tag}"
         docker = self._logins.docker
         answer = docker.ask(command.push(reference), seconds=None)
         if answer.code:
             raise explain_push(name, repository.uri, answer.output)
+        # Another program on this machine may publish the same workload, and have taken the name for another image.
+        if docker.ask(command.image_digest(reference)).text.strip() != image:
+            raise ConflictError(
+                f"image of `{name}`: something else on this machine pushes another one to `{repository.uri}` at the same time",
+                hint="Run this again when that has ended",
+            )
         said = _PUSHED.search(answer.output)
-        if said:
-            return said[1]
-        # Podman's client does not say it.
-        known = json.loads(docker.run(command.repository_digests(reference))) or []
-        own = [str(digest).removeprefix(f"{repository.uri}@") for digest in known if digest.startswith(f"{repository.uri}@")]
-        if not own:
-            raise BuildError(f"the container engine did not say what it pushed to `{reference}`")
-        return own[-1]
+        # Podman's own client does not say it.
+        return said[1] if said else digest_of(repository, tag)
 
     def _log_in(self, repositories: Sequence[Repository]) -> None:
         for repository in repositories:

@@ -65,11 +65,6 @@ def image_digest(reference: str) -> Arguments:
     return ["image", "inspect", "--format", "{{.Id}}", reference]
 
 
-def repository_digests(reference: str) -> Arguments:
-    """The names by digest, ``<repository>@sha256:…``, under which registries have an image, as a JSON list."""
-    return ["image", "inspect", "--format", "{{json .RepoDigests}}", reference]
-
-
 def tag(image: str, reference: str) -> Arguments:
     """Give an image another name."""
     return ["tag", image, reference]
