@@ -11,9 +11,8 @@ from copilot.aws.templates.rendering import described
 from copilot.aws.templates.workload.environment_variables import QUEUE
 from copilot.aws.templates.workload.network import imported
 from copilot.aws.templates.workload.settings import WorkloadSettings
-from copilot.errors import UnsupportedError
 from copilot.manifest.deployment import RollbackAlarms
-from copilot.manifest.workload import Service, WorkerService
+from copilot.manifest.workload import Service
 
 _GOV_CLOUD = "aws-us-gov"
 _PERIOD_SECONDS = 60
@@ -35,17 +34,8 @@ _WHAT = {"cpu_utilization": "CPU use", "memory_utilization": "memory use", "mess
 
 
 def add_alarms(template: Template, settings: WorkloadSettings) -> None:
-    """Add the alarms that the manifest gives limits for.
-
-    Raises:
-        UnsupportedError: A limit for messages in a service without a queue.
-    """
+    """Add the alarms that the manifest gives limits for."""
     alarms = _wanted(settings)
-    if alarms.messages_delayed is not None and not isinstance(settings.manifest, WorkerService):
-        raise UnsupportedError(
-            f"`{settings.manifest.name}` has `messages_delayed` in `deployment.rollback_alarms`, but no queue",
-            hint="it is for a worker service; use `cpu_utilization` or `memory_utilization`",
-        )
     for key, logical_id, suffix, metric, unit in _ALARMS:
         limit = getattr(alarms, key)
         if limit is not None:

@@ -16,7 +16,7 @@ from copilot.aws.templates.workload.parameters import Declared
 from copilot.aws.templates.workload.ports import routing_rules
 from copilot.aws.templates.workload.routing import Route, has_subdomain, is_https, is_internal, routes, zones
 from copilot.aws.templates.workload.settings import WorkloadSettings
-from copilot.manifest.http import HealthCheckSettings
+from copilot.manifest.http import Http, RuleHealthCheck
 
 _TARGET_GROUP = "TargetGroup"
 _HTTPS_PORT = 443
@@ -78,9 +78,10 @@ def load_balancers(settings: WorkloadSettings) -> list[ecs.LoadBalancer]:
     ]
 
 
-def grace_period(settings: WorkloadSettings) -> int:
-    """Seconds for which a new task may fail its health checks. Only for a service with routing rules."""
-    return int(routing_rules(settings.manifest)[0].healthcheck.grace_period)
+def grace_period(settings: WorkloadSettings) -> int | None:
+    """Seconds for which a new task may fail its health checks; None where no load balancer checks it."""
+    main = next((rule for rule in routing_rules(settings.manifest) if isinstance(rule, Http)), None)
+    return None if main is None else int(main.healthcheck.grace_period)
 
 
 def _flag(value: bool) -> str:
@@ -149,7 +150,7 @@ def _target_group(settings: WorkloadSettings, route: Route) -> elb.TargetGroup:
     )
 
 
-def _health_check(check: HealthCheckSettings, route: Route, *, grpc: bool) -> dict[str, Any]:
+def _health_check(check: RuleHealthCheck, route: Route, *, grpc: bool) -> dict[str, Any]:
     """What the manifest says of health checks. For the rest the load balancer has values of its own."""
     said = check.model_fields_set
     properties: dict[str, Any] = {"HealthCheckPath": check.path}
