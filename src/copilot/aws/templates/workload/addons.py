@@ -27,6 +27,9 @@ def add_addons(template: Template, settings: WorkloadSettings) -> None:
             ADDONS_STACK,
             Parameters={**given, **settings.addons.parameters},
             TemplateURL=Ref("AddonsTemplateURL"),
+            # Each resource in it has a policy of its own.
+            DeletionPolicy="Delete",
+            UpdateReplacePolicy="Delete",
             Metadata=described("A stack of the resources in your addons folder"),
             **after,
         )

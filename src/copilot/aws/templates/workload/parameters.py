@@ -39,7 +39,7 @@ def parameters(settings: WorkloadSettings) -> Mapping[str, Declared]:
         _text("TaskCPU", str(manifest.cpu)),
         _text("TaskMemory", str(manifest.memory)),
         _number("LogRetention", manifest.logging.retention),
-        _text("AddonsTemplateURL", settings.addons.template_url if settings.addons else "", default=""),
+        _text("AddonsTemplateURL", settings.addons.template_url if settings.addons else ""),
         *(_text(file.parameter, settings.env_files.get(name, ""), default="") for name, file in env_files(manifest).items()),
         _text("ArtifactKeyARN", settings.artifact_key),
     ]

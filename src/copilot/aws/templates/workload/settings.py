@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from copilot.manifest.workload import Workload
 
@@ -35,11 +36,11 @@ class Addons:
     """The resources that a workload's ``addons/`` folder adds, as a nested stack.
 
     ``outputs`` tells for each of its outputs what the workload makes of it: ``variable``, ``secret``, ``policy`` or
-    ``security group``.
+    ``security group``. ``parameters`` are text, or functions of the workload's template as plain data.
     """
 
     template_url: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
 
 
