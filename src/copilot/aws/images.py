@@ -7,7 +7,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -28,7 +28,7 @@ _CACHE = "buildcache"
 _COMMIT_DIGITS = 7
 _DIGEST_DIGITS = 12
 # More at once would share the same way out of this machine.
-_PUSHES = 4
+_AT_ONCE = 4
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _PUSHED = re.compile(r"digest: (sha256:[0-9a-f]{64})")
 
@@ -186,26 +186,65 @@ class Publisher:
         """
         self._log_in(repositories)
         different = list({repository.uri: repository for repository in repositories}.values())
-        references = [f"{repository.uri}:{tag}" for repository in different for tag in tags]
-        docker = self._logins.docker
         # Environments may each have an image of their own of one workload, under the same names.
-        with self._turns[name]:
-            try:
-                # All before the first push: what has a name cannot be deleted by another build meanwhile.
-                for reference in references:
-                    docker.run(command.tag(image, reference))
-                with ThreadPoolExecutor(_PUSHES, thread_name_prefix="push") as pool:
-                    pushes = {r.uri: pool.submit(self._publish, name, image, r, tags) for r in different}
-                    try:
-                        published = {uri: push.result() for uri, push in pushes.items()}
-                    except BaseException:
-                        pool.shutdown(wait=False, cancel_futures=True)
-                        raise
-                # The engine notes them too, and would keep the image for them.
-                references += [there.reference for there in published.values() if there.pushed]
-            finally:
-                docker.ask(command.untag(references))
-        return published
+        with self._turns[name], ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="publish") as pool:
+            there = pool.map(lambda repository: self._find(name, image, repository, tags), different)
+            published = {repository.uri: found for repository, found in zip(different, there, strict=True)}
+            missing = [repository for repository in different if published[repository.uri] is None]
+            pushed = self._push_all(pool, name, image, missing, tags) if missing else {}
+        return {uri: found or pushed[uri] for uri, found in published.items()}
+
+    def _find(self, name: str, image: str, repository: Repository, tags: Sequence[str]) -> Published | None:
+        digest = find_image(repository, name, image, tags)
+        if digest is None:
+            return None
+        self._out(f"{name}: {repository.uri} has it already")
+        return Published(f"{repository.uri}@{digest}", pushed=False)
+
+    def _push_all(
+        self, pool: Executor, name: str, image: str, repositories: Sequence[Repository], tags: Sequence[str]
+    ) -> dict[str, Published]:
+        docker = self._logins.docker
+        references = [f"{repository.uri}:{tag}" for repository in repositories for tag in tags]
+        try:
+            # All before the first push: what has a name cannot be deleted by another build meanwhile.
+            for reference in references:
+                docker.run(command.tag(image, reference))
+            pushes = [pool.submit(self._push, name, image, repository, tags) for repository in repositories]
+            wait(pushes)
+            pushed = {repository.uri: push.result() for repository, push in zip(repositories, pushes, strict=True)}
+            # The engine notes them too, and would keep the image for them.
+            references += [one.reference for one in pushed.values()]
+        finally:
+            docker.ask(command.untag(references))
+        return pushed
+
+    def _push(self, name: str, image: str, repository: Repository, tags: Sequence[str]) -> Published:
+        out = prefixed(self._out, name)
+        begin = time.monotonic()
+        out(f"pushing to {repository.uri}")
+        digest = ""
+        for tag in tags:
+            digest = self._push_tag(name, image, repository, tag)
+        out(f"pushed to {repository.uri} in {time.monotonic() - begin:.1f} s")
+        return Published(f"{repository.uri}@{digest}", pushed=True)
+
+    def _push_tag(self, name: str, image: str, repository: Repository, tag: str) -> str:
+        """The digest of an image that was pushed."""
+        reference = f"{repository.uri}:{tag}"
+        docker = self._logins.docker
+        answer = docker.ask(command.push(reference), seconds=None)
+        if answer.code:
+            raise explain_push(name, repository.uri, answer.output)
+        # Another program on this machine may publish the same workload, and have taken the name for another image.
+        if docker.ask(command.image_digest(reference)).text.strip() != image:
+            raise ConflictError(
+                f"image of `{name}`: something else on this machine pushes another one to `{repository.uri}` at the same time",
+                hint="Run this again when that has ended",
+            )
+        said = _PUSHED.search(answer.output)
+        # Podman's own client does not say it.
+        return said[1] if said else digest_of(repository, tag)
 
     def _keep_notes(self, wanted: Wanted, reference: str) -> None:
         """Push what later builds take layers from, all of which were just built and pushed; a failure only makes those slower."""
@@ -222,37 +261,6 @@ class Publisher:
             self._out(
                 f"{wanted.name}: the next build on another machine begins anew, as its cache was not pushed: {problem.message}"
             )
-
-    def _publish(self, name: str, image: str, repository: Repository, tags: Sequence[str]) -> Published:
-        out = prefixed(self._out, name)
-        there = find_image(repository, name, image, tags)
-        if there is not None:
-            out(f"{repository.uri} has it already")
-            return Published(f"{repository.uri}@{there}", pushed=False)
-        begin = time.monotonic()
-        out(f"pushing to {repository.uri}")
-        digest = ""
-        for tag in tags:
-            digest = self._push(name, image, repository, tag)
-        out(f"pushed to {repository.uri} in {time.monotonic() - begin:.1f} s")
-        return Published(f"{repository.uri}@{digest}", pushed=True)
-
-    def _push(self, name: str, image: str, repository: Repository, tag: str) -> str:
-        """The digest of an image that was pushed."""
-        reference = f"{repository.uri}:{tag}"
-        docker = self._logins.docker
-        answer = docker.ask(command.push(reference), seconds=None)
-        if answer.code:
-            raise explain_push(name, repository.uri, answer.output)
-        # Another program on this machine may publish the same workload, and have taken the name for another image.
-        if docker.ask(command.image_digest(reference)).text.strip() != image:
-            raise ConflictError(
-                f"image of `{name}`: something else on this machine pushes another one to `{repository.uri}` at the same time",
-                hint="Run this again when that has ended",
-            )
-        said = _PUSHED.search(answer.output)
-        # Podman's own client does not say it.
-        return said[1] if said else digest_of(repository, tag)
 
     def _log_in(self, repositories: Sequence[Repository]) -> None:
         for repository in repositories:
