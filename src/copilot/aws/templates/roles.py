@@ -97,16 +97,14 @@ _REPOSITORIES = (
 )
 
 
-def roles_template(permissions_boundary: str | None = None, *, template_version: str = TEMPLATE_VERSION) -> str:
-    """The stack's template; what differs between applications comes in its parameters.
+def roles_template(permissions_boundary: str | None = None) -> str:
+    """The stack's template; all else that differs between applications comes in its parameters.
 
-    Args:
-        permissions_boundary: Name of the policy, in the application's account, that bounds each role.
-        template_version: See `TEMPLATE_VERSION`.
+    ``permissions_boundary`` is the name of the policy, in the application's account, that bounds each role.
     """
     template = Template(Description="Roles to keep what an application has in each region")
     template.set_version()
-    template.set_metadata({"TemplateVersion": template_version})
+    template.set_metadata({"TemplateVersion": TEMPLATE_VERSION})
     for parameter in _parameters():
         template.add_parameter(parameter)
     template.add_condition("DelegateDNS", Not(Equals(Ref("AppDomainName"), "")))
@@ -115,7 +113,7 @@ def roles_template(permissions_boundary: str | None = None, *, template_version:
         template.add_resource(resource)
     for name in ("ExecutionRole", "AdministrationRole"):
         template.add_output(Output(f"{name}ARN", Description=f"ARN of the {name}", Value=GetAtt(name, "Arn")))
-    template.add_output(Output("TemplateVersion", Description="Which version this is made after", Value=template_version))
+    template.add_output(Output("TemplateVersion", Description="Which version this is made after", Value=TEMPLATE_VERSION))
     return render(template)
 
 
