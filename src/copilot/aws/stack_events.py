@@ -45,9 +45,12 @@ class EventFeed:
         if unread:
             self._newest = unread[0]["EventId"]
         events = [event_of(data) for data in reversed(unread)]
+        if events and not self._since:
+            self._since = events[0].at
         for event in events:
+            # CloudFormation may name a nested stack only after the first events in it: they count from our beginning.
             if event.type == STACK_TYPE and event.physical_id.startswith("arn:") and event.physical_id != self._id:
-                self._nested.setdefault(event.physical_id, EventFeed(self._client, event.physical_id, event.at))
+                self._nested.setdefault(event.physical_id, EventFeed(self._client, event.physical_id, self._since))
         for feed in self._nested.values():
             events += feed._read_nested()  # noqa: SLF001 - of its own kind
         return sorted(events, key=lambda event: event.at)
