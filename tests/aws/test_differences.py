@@ -147,6 +147,7 @@ Resources:
         - Name: api
           Image: !Ref Image
           Environment: [{Name: LOG, Value: info}]
+  Service: {Type: AWS::ECS::Service, Properties: {TaskDefinition: !Ref Task}}
   Old: {Type: AWS::SQS::Queue}
 """)
 _AFTER = read_template("""\
@@ -163,6 +164,7 @@ Resources:
         - Name: api
           Image: !If [Mine, !Ref Image, 'nginx:1']
           Environment: [{Name: LOG, Value: debug}, {Name: PORT, Value: '80'}]
+  Service: {Type: AWS::ECS::Service, Properties: {TaskDefinition: !Ref Task}}
 Outputs:
   Task: {Value: !GetAtt Task.TaskDefinitionArn}
 """)
@@ -185,9 +187,9 @@ def test_how_it_reads() -> None:
         "    ~ ContainerDefinitions[api].Image: !Ref Image → !If [Mine, !Ref Image, nginx:1]",
         "    ~ ContainerDefinitions[api].Environment[LOG].Value: info → debug",
         "    + ContainerDefinitions[api].Environment[PORT]: {Name: PORT, Value: 80}",
-        "- Old (AWS::SQS::Queue)",
         "~ Service (AWS::ECS::Service)",
         "    ~ TaskDefinition",
+        "- Old (AWS::SQS::Queue)",
         "+ Outputs.Task: {Value: !GetAtt Task.TaskDefinitionArn}",
     ]
 

@@ -27,11 +27,13 @@ class Difference:
         parameters: The values that the stack is given; the path is the parameter's name.
         resources: In the order of the new template, then those that go.
         sections: Everything else, such as ``Outputs.Url.Value``.
+        order: Logical IDs of all resources, different or not, in that order.
     """
 
     parameters: tuple[PropertyChange, ...] = ()
     resources: tuple[ResourceChange, ...] = ()
     sections: tuple[PropertyChange, ...] = ()
+    order: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.parameters or self.resources or self.sections)
@@ -58,6 +60,7 @@ def difference(
         tuple(_given(new.get("Parameters", {}), given_before or {}, given_after or {})),
         tuple(_resources(old.get("Resources", {}), new.get("Resources", {}))),
         (*declared, *sections),
+        tuple(_merged(old.get("Resources", {}), new.get("Resources", {}))),
     )
 
 
@@ -65,7 +68,9 @@ def marked(found: Difference, changes: Sequence[ResourceChange]) -> Difference:
     """The same, with what CloudFormation says is replaced, and with resources that change though their template does not."""
     by_id = {change.logical_id: change for change in changes}
     resources = [_marked(resource, by_id.pop(resource.logical_id, None)) for resource in found.resources]
-    return replace(found, resources=(*resources, *by_id.values()))
+    place = {logical_id: index for index, logical_id in enumerate(found.order)}
+    every = sorted([*resources, *by_id.values()], key=lambda resource: place.get(resource.logical_id, len(place)))
+    return replace(found, resources=tuple(every))
 
 
 def compare(before: Any, after: Any, path: str = "") -> Iterator[PropertyChange]:
