@@ -85,6 +85,14 @@ class Recording:
     _refused: list[Refusal] = field(default_factory=list)
     _count: int = 0
 
+    def forget(self) -> None:
+        """Begin anew, with nothing recorded and nothing asked."""
+        self.asked.clear()
+        self._answers.clear()
+        self._coming.clear()
+        self._shown.clear()
+        self._refused.clear()
+
     def on(self, operation: str, *answers: Answer) -> None:
         """Answer an operation with these from now on, in turn."""
         self._answers[operation] = list(answers)

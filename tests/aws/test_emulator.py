@@ -38,18 +38,21 @@ Resources:
 """
 
 
-@pytest.fixture
-def stacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stacks]:
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stacks]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     script = str(Path(__file__).with_name("emulator.py"))
     command = [sys.executable, "-W", "ignore", script, "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ)) as process:
+    with (
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ)) as process,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         try:
             _wait_for(port, process)
-            monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-            monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+            patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+            patch.setenv("AWS_CONFIG_FILE", str(tmp_path_factory.mktemp("no-aws") / "config"))
             yield Stacks(connect(region="us-east-1", access_key_id="a", secret_access_key="b"), pause=0.01)
         finally:
             process.terminate()
@@ -83,7 +86,7 @@ def test_stacks_made_by_change_sets_have_outputs_and_see_each_others_exports(sta
 
 
 def test_a_proposal_that_was_left_over_is_taken_up(stacks: Stacks) -> None:
-    request = StackRequest("shop-test", _ENVIRONMENT, {"Name": "jobs"})
+    request = StackRequest("shop-prod", _ENVIRONMENT, {"Name": "prod-jobs"})
     assert stacks.propose(request) is not None
     assert stacks.deploy(request) == "created"
-    assert stacks.require("shop-test").status == "CREATE_COMPLETE"
+    assert stacks.require("shop-prod").status == "CREATE_COMPLETE"
