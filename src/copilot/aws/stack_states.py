@@ -99,6 +99,9 @@ def refusal(stack: Stack, region: str, *, rollback: bool) -> ConflictError | Non
     return None
 
 
+_SAME_WAY = "mend the cause, then run this again in the same way"
+
+
 def consequence(stack: Stack, region: str) -> str:
     """What a failed operation left behind, and what to do next, in one sentence."""
     return {
@@ -107,9 +110,8 @@ def consequence(stack: Stack, region: str) -> str:
         "ROLLBACK_FAILED": "some of what it had made could not be removed: look at it in the AWS console, mend the cause, "
         f"delete the stack with {_command('delete-stack', stack, region)}, then run this again",
         "UPDATE_ROLLBACK_FAILED": _continue(stack, region),
-        "CREATE_FAILED": "what it had made is kept, because rolling back is off; "
-        "mend the cause, then run this again in the same way",
-        "UPDATE_FAILED": "it stays as it is now, because rolling back is off; mend the cause, then run this again in the same way, "
+        "CREATE_FAILED": f"what it had made is kept, because rolling back is off; {_SAME_WAY}",
+        "UPDATE_FAILED": f"it stays as it is now, because rolling back is off; {_SAME_WAY}, "
         f"or go back with {_command('rollback-stack', stack, region)}",
         "DELETE_FAILED": "remove what is in the way, then run this again",
         DELETED: "the stack was deleted meanwhile; run this again to create it",
