@@ -192,3 +192,25 @@ def test_a_network_that_exists_without_subnets() -> None:
     assert said(HEAD + "network: {vpc: {id: vpc-1}}\n") == [
         ("3:11+3", "`subnets` is missing in `network.vpc`", "an existing VPC needs those that are to be used")
     ]
+
+
+def test_placeholders(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.yml"
+    logs = '  public:\n    access_logs: {bucket_name: "${COPILOT_APPLICATION_NAME}-${COPILOT_ENVIRONMENT_NAME}"}\n'
+    path.write_text(f"{HEAD}http:\n{logs}")
+    found = load_environment(path, application="shop").model.http.public.access_logs
+    assert found is not None
+    assert found.bucket_name == "shop-prod"
+    path.write_text(f"{HEAD}http:\n{logs}  private: {{ssl_policy: '${{POLICY}}'}}\n")
+    with pytest.raises(ManifestError) as caught:
+        load_environment(path, application="shop")
+    assert [(d.line, d.message) for d in caught.value.diagnostics] == [(6, "there is no value for `${POLICY}`")]
+
+
+def test_older_spellings() -> None:
+    public = "  public: {security_groups: {ingress: {restrict_to: {source_ips: [10.0.0.0/8]}}}}\n"
+    private = "  private: {security_groups: {ingress: {from_vpc: true}}}\n"
+    http = parsed(f"{HEAD}http:\n{public}{private}").http
+    assert (http.public.ingress.source_ips, http.private.ingress.vpc) == (("10.0.0.0/8",), True)
+    cdn = f"{HEAD}http: {{public: {{security_groups: {{ingress: {{restrict_to: {{cdn: true}}}}}}}}}}\n"
+    assert said(cdn) == [("3:17+15", "`http.public.security_groups` is not supported yet", None)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
@@ -21,7 +22,8 @@ from pydantic import (
 
 from copilot.manifest.faults import Fault, bad_value
 from copilot.manifest.http import IpRange
-from copilot.manifest.loader import Document, load
+from copilot.manifest.loader import Document, read, tree_of, validate
+from copilot.manifest.overrides import filled, placeholder_faults
 from copilot.manifest.scalars import Flag, Name, Or, Text, Word
 from copilot.manifest.section import Section, checked
 from copilot.manifest.values import plain, shown
@@ -95,6 +97,29 @@ def _access_logs(value: Any) -> Any:
     if isinstance(value, (Mapping, AccessLogs)) or value is None:
         return value
     return AccessLogs.model_construct() if checked(_FLAG, value) else None
+
+
+def _public(value: Any) -> Any:
+    """With the section's older spelling, ``security_groups.ingress.restrict_to.source_ips``, as it is spelt today."""
+    old = _at(value, "security_groups", "ingress", "restrict_to")
+    return _respelt(value, old, "source_ips", "source_ips")
+
+
+def _private(value: Any) -> Any:
+    """With the section's older spelling, ``security_groups.ingress.from_vpc``, as it is spelt today."""
+    return _respelt(value, _at(value, "security_groups", "ingress"), "from_vpc", "vpc")
+
+
+def _respelt(value: Any, old: Any, key: str, today: str) -> Any:
+    if not isinstance(old, Mapping) or old.keys() != {key} or "ingress" in value:
+        return value
+    return {**{k: v for k, v in value.items() if k != "security_groups"}, "ingress": {today: old[key]}}
+
+
+def _at(data: Any, *path: str) -> Any:
+    for key in path:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data
 
 
 Ipv4Range = Annotated[Text, AfterValidator(_cidr)]
@@ -283,8 +308,10 @@ class PrivateLoadBalancer(Section):
 class EnvironmentHttp(Section):
     """The load balancers of the environment, which are made when a service needs them."""
 
-    public: PublicLoadBalancer = Field(default_factory=PublicLoadBalancer, description="The one that the internet reaches.")
-    private: PrivateLoadBalancer = Field(
+    public: Annotated[PublicLoadBalancer, BeforeValidator(_public)] = Field(
+        default_factory=PublicLoadBalancer, description="The one that the internet reaches."
+    )
+    private: Annotated[PrivateLoadBalancer, BeforeValidator(_private)] = Field(
         default_factory=PrivateLoadBalancer, description="The one that only the environment reaches."
     )
 
@@ -309,7 +336,8 @@ class EnvironmentManifest(Section):
 
     @classmethod
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
-        """The internal load balancer is in subnets that were named."""
+        """Placeholders are known, and the internal load balancer is in subnets that were named."""
+        yield from placeholder_faults(data)
         wanted = _at(data, "http", "private", "subnets")
         if not isinstance(wanted, list):
             return
@@ -322,16 +350,20 @@ class EnvironmentManifest(Section):
                 yield Fault(("http", "private", "subnets", index), "sentence", text, "name it in `network.vpc.subnets`")
 
 
-def _at(data: Any, *path: str) -> Any:
-    for key in path:
-        data = data.get(key) if isinstance(data, Mapping) else None
-    return data
-
-
-def load_environment(path: Path, *, shown_as: str | None = None) -> Document[EnvironmentManifest]:
+def load_environment(path: Path, *, shown_as: str | None = None, application: str | None = None) -> Document[EnvironmentManifest]:
     """Read and check the manifest of an environment.
+
+    Args:
+        path: The file.
+        shown_as: Its path as messages show it; None: relative to the working directory where it lies below that.
+        application: The application. Given it, placeholders are filled in.
 
     Raises:
         ManifestError: It cannot be read, or something is wrong in it; all that is wrong, in the order of the file.
     """
-    return load(path, EnvironmentManifest, shown_as=shown_as)
+    source = read(path, shown_as)
+    tree = tree_of(source)
+    if application is not None:
+        data = filled(tree.root.data, application, str(tree.root.data.get("name")))
+        tree = replace(tree, root=replace(tree.root, data=data))
+    return validate(source, tree, EnvironmentManifest)

@@ -80,7 +80,7 @@ class Overridable(Section):
     @classmethod
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
         """Overrides fit, and placeholders are known."""
-        yield from _unknown_placeholders(data, ())
+        yield from placeholder_faults(data)
         overrides = data.get(_OVERRIDES)
         if not isinstance(overrides, Mapping):
             return
@@ -123,7 +123,7 @@ class Overridable(Section):
         base = {key: value for key, value in self._written.items() if key != _OVERRIDES}
         data = merged(base, self.environments.get(environment, {}))
         if application is not None:
-            data = _filled(data, dict(zip(PLACEHOLDERS, (application, environment), strict=True)))
+            data = filled(data, application, environment)
         return type(self).model_validate(data)
 
 
@@ -167,7 +167,8 @@ def _reached(data: Any, path: KeyPath) -> tuple[int, Any]:
     return len(path), data
 
 
-def _unknown_placeholders(data: Any, path: KeyPath) -> Iterable[Fault]:
+def placeholder_faults(data: Any, path: KeyPath = ()) -> Iterable[Fault]:
+    """A fault for each placeholder without a value."""
     if isinstance(data, str) and not isinstance(data, _Filled):
         for match in _PLACEHOLDER.finditer(data):
             if match[1] not in PLACEHOLDERS and not match[0].startswith("\\"):
@@ -176,16 +177,23 @@ def _unknown_placeholders(data: Any, path: KeyPath) -> Iterable[Fault]:
                 yield Fault(path, "sentence", f"there is no value for `{match[0]}`", hint)
     elif isinstance(data, Mapping):
         for key, value in data.items():
-            yield from _unknown_placeholders(value, (*path, key))
+            yield from placeholder_faults(value, (*path, key))
     elif isinstance(data, list):
         for index, value in enumerate(data):
-            yield from _unknown_placeholders(value, (*path, index))
+            yield from placeholder_faults(value, (*path, index))
+
+
+def filled(data: Any, application: str, environment: str) -> Any:
+    """Data with the names in place of their placeholders. Text with one that has no value stays as it is."""
+    return _filled(data, dict(zip(PLACEHOLDERS, (application, environment), strict=True)))
 
 
 def _filled(data: Any, values: Mapping[str, str]) -> Any:
     if isinstance(data, _Filled):
         return data
     if isinstance(data, str):
+        if any(placeholder_faults(data)):
+            return data
         return _Filled(_PLACEHOLDER.sub(lambda m: m[0][1:] if m[0].startswith("\\") else values[m[1]], data))
     if isinstance(data, Mapping):
         return {key: _filled(value, values) for key, value in data.items()}

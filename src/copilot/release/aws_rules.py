@@ -29,6 +29,9 @@ LEAST_DISK, MOST_DISK = 20, 200
 MOST_CONDITIONS = 5
 """Values that the conditions of one listener rule may have together (quotas of Elastic Load Balancing)."""
 
+LONGEST_PATTERN = 128
+"""Characters of a path or a host that a listener rule matches (Elastic Load Balancing), with what stands for all below it."""
+
 RULES_OF_A_DEPTH = 8
 """Rules of one workload whose paths have the same number of segments: so many priorities are kept free for it."""
 
@@ -135,6 +138,14 @@ def _rule(path: KeyPath, rule: RoutingRule) -> Iterator[Problem]:
         )
         key = "alias" if rule.alias else "allowed_source_ips"
         yield Problem((*path, key), message, "spread them over `additional_rules` with the same path", "key")
+    matched = f"/{rule.path.strip('/')}/*"
+    if len(matched) > LONGEST_PATTERN:
+        message = f"`{_dotted((*path, 'path'))}` may have at most {LONGEST_PATTERN - 3} characters on AWS, not {len(matched) - 3}"
+        yield Problem((*path, "path"), message)
+    for alias in rule.alias:
+        if len(alias.name) > LONGEST_PATTERN:
+            message = f"the name of a host may have at most {LONGEST_PATTERN} characters on AWS, not {len(alias.name)}"
+            yield Problem((*path, "alias"), message)
     check = (*path, "healthcheck")
     yield from _seconds((*check, "interval"), rule.healthcheck.interval, 5, 300)
     yield from _seconds((*check, "timeout"), rule.healthcheck.timeout, 2, 120)
