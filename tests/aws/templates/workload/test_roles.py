@@ -111,6 +111,12 @@ def test_secrets_and_credentials_may_be_read() -> None:
     assert allowed["secretsmanager:GetSecretValue"] == ["arn:aws:secretsmanager:us-west-2:123456789012:secret:login-??????"]
 
 
+def test_credentials_may_be_named() -> None:
+    text = JOB.replace("location: nginx", "location: registry.example.com/a, credentials: login")
+    (arn,) = _allowed(_execution(text))["secretsmanager:GetSecretValue"]
+    assert arn["Fn::Sub"].endswith(":secret:login-??????")
+
+
 def test_the_file_of_variables_may_be_read_if_there_is_one() -> None:
     (conditional,) = [each["Fn::If"] for each in _execution(JOB)["Policies"] if "Fn::If" in each]
     assert conditional[0] == "HasEnvFile"

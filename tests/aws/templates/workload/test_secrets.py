@@ -60,6 +60,7 @@ def test_what_names_no_secret_is_refused(secret: Any) -> None:
     [
         ("TOKEN", "ssm:GetParameters", [f"{PARAMETER}TOKEN"]),
         ("/a/b", "ssm:GetParameters", [f"{PARAMETER}a/b"]),
+        ("a:3", "ssm:GetParameters", [f"{PARAMETER}a"]),
         (FromSecretsManager(secretsmanager="a/b:key::"), "secretsmanager:GetSecretValue", [f"{SECRET}a/b-??????"]),
         (
             FromSecretsManager(secretsmanager="a-AbC123"),

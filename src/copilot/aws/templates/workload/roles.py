@@ -14,7 +14,7 @@ from copilot.aws.templates.workload.containers import image_of
 from copilot.aws.templates.workload.env_files import env_files
 from copilot.aws.templates.workload.environment_variables import ADDONS_STACK, addon_outputs
 from copilot.aws.templates.workload.logging import LOG_GROUP
-from copilot.aws.templates.workload.secrets import reading_statements
+from copilot.aws.templates.workload.secrets import credentials_source, reading_statements
 from copilot.aws.templates.workload.settings import WorkloadSettings
 from copilot.aws.templates.workload.topics import topic_policies
 from copilot.aws.templates.workload.volumes import mount_statements
@@ -124,7 +124,7 @@ def _secrets(containers: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
         yield from (secret["ValueFrom"] for secret in named if "ValueFrom" in secret)
         credentials = container.get("RepositoryCredentials", {}).get("CredentialsParameter")
         if credentials is not None:
-            yield credentials
+            yield credentials_source(credentials)
 
 
 def _commands() -> Iterator[dict[str, Any]]:

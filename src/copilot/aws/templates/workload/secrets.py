@@ -18,10 +18,11 @@ _SECRET = f"arn:${{AWS::Partition}}:secretsmanager:{_HERE}:secret:"
 _PARAMETER = f"arn:${{AWS::Partition}}:ssm:{_HERE}:parameter/"
 _KEY = f"arn:${{AWS::Partition}}:kms:{_HERE}:key/*"
 
-# Names as SSM (PutParameter) and Secrets Manager (CreateSecret) take them; a secret's may go on with key, stage and version.
-_PARAMETER_NAME = re.compile(r"/?[A-Za-z0-9_.\-/]{1,1011}")
+# Names as SSM (PutParameter) and Secrets Manager (CreateSecret) take them. A parameter's may go on with a version, a secret's
+# with key, stage and version.
+_PARAMETER_NAME = re.compile(r"/?(?P<name>[A-Za-z0-9_.\-/]{1,1011})(:[A-Za-z0-9_.\-]+)?")
 _SECRET_NAME = re.compile(r"(?P<name>[A-Za-z0-9/_+=.@\-!]{1,512})(:[^:*?$]*){0,3}")
-_PARAMETER_ARN = re.compile(r"arn:[a-z\-]+:ssm:[a-z0-9\-]+:\d{12}:parameter/[A-Za-z0-9_.\-/]+")
+_PARAMETER_ARN = re.compile(r"(?P<arn>arn:[a-z\-]+:ssm:[a-z0-9\-]+:\d{12}:parameter/[A-Za-z0-9_.\-/]+)(:[A-Za-z0-9_.\-]+)?")
 _SECRET_ARN = re.compile(r"(?P<arn>arn:[a-z\-]+:secretsmanager:[a-z0-9\-]+:\d{12}:secret:[A-Za-z0-9/_+=.@\-!]+)(:[^:*?$]*){0,3}")
 _SUFFIX = re.compile(r".*-[A-Za-z0-9]{6}")
 _ANY_SUFFIX = "-??????"
@@ -50,6 +51,11 @@ def value_from(secret: str | FromSecretsManager | FromCfn) -> Any:
     return secret
 
 
+def credentials_source(secret: Any) -> Any:
+    """A registry's credentials, which are a secret of Secrets Manager by name or ARN, as `reading_statements` takes them."""
+    return {"Fn::Sub": _SECRET + secret} if isinstance(secret, str) and not secret.startswith("arn:") else secret
+
+
 def reading_statements(sources: Iterable[Any]) -> list[dict[str, Any]]:
     """Statements that allow to read secrets.
 
@@ -57,7 +63,7 @@ def reading_statements(sources: Iterable[Any]) -> list[dict[str, Any]]:
     Tags are asked of all, as AWS Copilot does: a secret of another application or environment stays out of reach.
 
     Args:
-        sources: What a task definition says of each (``ValueFrom``, or a registry's credentials), as plain data.
+        sources: What a task definition says of each (``ValueFrom``), as plain data.
     """
     parameters: list[Any] = []
     secrets: list[Any] = []
@@ -96,9 +102,10 @@ def _ours(tags: str) -> dict[str, Any]:
 def _parameter(source: Any) -> Any:
     if not isinstance(source, str):
         return None
-    if _PARAMETER_ARN.fullmatch(source):
-        return source
-    return Sub(_PARAMETER + source.lstrip("/")) if _PARAMETER_NAME.fullmatch(source) else None
+    if arn := _PARAMETER_ARN.fullmatch(source):
+        return arn["arn"]
+    name = _PARAMETER_NAME.fullmatch(source)
+    return Sub(_PARAMETER + name["name"]) if name else None
 
 
 def _secrets(source: Any) -> Iterator[Any]:
