@@ -160,23 +160,10 @@ class Stacks:
                 return propose(self._client, request, template, stack, self._pause)
         raise _contended(request)
 
-    def execute(self, proposal: Proposal, watch: Watch = unwatched, explain: Explain = _no_lines) -> Stack:
-        """Make the changes and wait until they are made.
-
-        Args:
-            proposal: Of `propose`.
-            watch: Is told each event.
-            explain: Adds to what is known of a failure.
-
-        Raises:
-            DeploymentError: Something failed; the message has the first cause, the details have the others.
-            ConflictError: The stack was changed after the proposal was made.
-            KeyboardInterrupt: The person does not want to wait; its text says that CloudFormation goes on.
-        """
+    def begin(self, proposal: Proposal) -> None:
+        """Have the changes made, and do not wait. Raises ConflictError if the stack was changed after they were proposed."""
         name = proposal.request.name
-        feed = EventFeed(self._client, proposal.stack_id)
         with explained():
-            feed.skip()
             try:
                 self._client.execute_change_set(
                     ChangeSetName=proposal.id,
@@ -191,11 +178,29 @@ class Stacks:
                     ) from error
                 raise
         proposal.executed = True
-        course = _Course(name, watch, explain)
+
+    def execute(self, proposal: Proposal, watch: Watch = unwatched, explain: Explain = _no_lines) -> Stack:
+        """Make the changes and wait until they are made.
+
+        Args:
+            proposal: Of `propose`.
+            watch: Is told each event.
+            explain: Adds to what is known of a failure.
+
+        Raises:
+            DeploymentError: Something failed; the message has the first cause, the details have the others.
+            ConflictError: The stack was changed after the proposal was made.
+            KeyboardInterrupt: The person does not want to wait; its text says that CloudFormation goes on.
+        """
+        feed = EventFeed(self._client, proposal.stack_id)
+        with explained():
+            feed.skip()
+        self.begin(proposal)
+        course = _Course(proposal.request.name, watch, explain)
         stack = self._follow(feed, proposal.stack_id, course)
         if stack is not None and stack.status in states.SUCCEEDED:
             return stack
-        raise self._failed(stack or Stack(name, proposal.stack_id, states.DELETED), course)
+        raise self._failed(stack or Stack(course.name, proposal.stack_id, states.DELETED), course)
 
     def deploy(
         self, request: StackRequest, watch: Watch = unwatched, explain: Explain = _no_lines, *, clear_failed: bool = False
