@@ -50,7 +50,7 @@ def stacks(endpoint: Recording) -> Iterator[Stacks]:
 
 
 def _updating(cloudformation: Recording, *batches: list[Happening], end: str = "UPDATE_COMPLETE", **more: str) -> None:
-    """An update of a stack that exists; the first look shows what happened before."""
+    """An update of a stack that exists; what happened before is seen at the first look."""
     cloudformation.on("DescribeStacks", _RAN, stack(_NAME, end, **more))
     cloudformation.on("DescribeChangeSet", change_set("CREATE_PENDING"), change_set("CREATE_IN_PROGRESS"), change_set())
     cloudformation.happens(_NAME, [own(_NAME, "UPDATE_IN_PROGRESS", 1), own(_NAME, "UPDATE_COMPLETE", 2)], *batches)
@@ -129,6 +129,16 @@ def test_the_stack_as_it_is_in_the_end(cloudformation: Recording, stacks: Stacks
     assert stacks.execute(proposal).outputs == {"Url": "http://a"}
     proposal.discard()
     assert "DeleteChangeSet" not in cloudformation.operations()
+
+
+def test_changes_that_nobody_waits_for(cloudformation: Recording, stacks: Stacks) -> None:
+    _updating(cloudformation)
+    proposal = stacks.propose(_REQUEST)
+    assert proposal is not None
+    with proposal:
+        stacks.begin(proposal)
+    assert cloudformation.operations() == ["CreateChangeSet", "ExecuteChangeSet"]
+    assert cloudformation.arguments("DescribeStackEvents") == []
 
 
 def test_the_first_cause_of_a_failure(cloudformation: Recording, stacks: Stacks) -> None:
