@@ -70,7 +70,7 @@ def test_what_cannot_be_run(cli: Cli, local: LocalEngine, app: str) -> None:
         (("--command", " "), "`--command` is empty", 2),
         (("--task-id", "zzz"), "there is no task `zzz`", 1),
         (("--task-id", "api"), "there are several tasks `api`", 1),
-        (("--container", "proxy"), "container `proxy` cannot be entered", 1),
+        (("--container", "proxy"), "the tasks of `api` have no container `proxy`", 1),
         (("--env", "staging"), "environment `staging` does not exist", 1),
     ):
         result = execute(*args)

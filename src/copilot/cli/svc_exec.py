@@ -14,7 +14,7 @@ from copilot.cli._context import Context
 from copilot.cli._output import dim, say
 from copilot.cli._root import command
 from copilot.cli._running import Running, choose_running, named_task, service_options, short_id
-from copilot.errors import CopilotError, EngineUnavailableError, NotFoundError, UnsupportedError, UsageError
+from copilot.errors import CopilotError, EngineUnavailableError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from copilot.engine import Task, TaskCommand
@@ -27,20 +27,19 @@ _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
 @service_options
 @click.option("--command", "-c", "line", default="/bin/sh", show_default=True, metavar="COMMAND", help="What to run.")
 @click.option("--task-id", metavar="ID", help="The task, or how its id begins; default: the oldest healthy one.")
-@click.option("--container", metavar="NAME", help="The service itself; no other container of a task can be entered yet.")
+@click.option("--container", metavar="NAME", help="A sidecar; default: the service itself.")
 def execute(
     context: Context, name: str | None, environment: str | None, line: str, task_id: str | None, container: str | None
 ) -> None:
     """With a terminal when there is one here. Ends as the command does: its exit code is this one's."""
     argv = _words(line)
     running = choose_running(context, name, environment)
-    if container not in (None, running.name):
-        raise UnsupportedError(f"container `{container}` cannot be entered", hint=f"leave it out, or use `{running.name}`")
     task = _choose(running, task_id)
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
-    inside = running.engine.task_command(*running.place, task=task.id, argv=argv, interactive=interactive)
+    inside = running.engine.task_command(*running.place, task=task.id, argv=argv, interactive=interactive, container=container)
     if interactive:
-        say(dim(f"{line} in task {short_id(task.id)} of {running.name} in {running.environment}"))
+        where = f"container {container} of task" if container else "task"
+        say(dim(f"{line} in {where} {short_id(task.id)} of {running.name} in {running.environment}"))
     become(inside)
 
 

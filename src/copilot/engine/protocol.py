@@ -128,9 +128,20 @@ class LocalEngine(Engine, Protocol):
         ...
 
     def task_command(
-        self, app: str, environment: str, workload: str, task: str, argv: tuple[str, ...], interactive: bool
+        self,
+        app: str,
+        environment: str,
+        workload: str,
+        task: str,
+        argv: tuple[str, ...],
+        interactive: bool,
+        container: str | None = None,
     ) -> TaskCommand:
-        """How to run a command inside a task. Raises NotFoundError if the task does not run."""
+        """How to run a command inside a task, in its main container or in a sidecar.
+
+        ``container``: as for `task_log`; None: the main one. Raises NotFoundError if the task has no such container, or it does
+        not run.
+        """
         ...
 
     def pause_service(self, app: str, environment: str, workload: str) -> None:

@@ -127,8 +127,8 @@ class Runtime(Protocol):
         """What it printed after a cursor (empty: from the beginning), whole lines. Also of a task that was removed."""
         ...
 
-    def command(self, task_id: str, argv: Sequence[str], *, interactive: bool) -> ExecCommand:
-        """How to run a command inside the task. Raises NotFoundError if it does not run."""
+    def command(self, task_id: str, argv: Sequence[str], *, interactive: bool, sidecar: str | None = None) -> ExecCommand:
+        """How to run a command inside the task, or inside one of its sidecars. Raises NotFoundError if that does not run."""
         ...
 
     def task_ids(self) -> list[str]:

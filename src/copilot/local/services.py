@@ -120,13 +120,22 @@ class ServiceOperations:
             part = runtime.log(task, part.cursor)
 
     def task_command(
-        self, app: str, environment: str, workload: str, task: str, argv: tuple[str, ...], interactive: bool
+        self,
+        app: str,
+        environment: str,
+        workload: str,
+        task: str,
+        argv: tuple[str, ...],
+        interactive: bool,
+        container: str | None = None,
     ) -> TaskCommand:
         """See `LocalEngine`."""
         runtime = self._answering(app, environment, workload)
-        if self._find(app, environment, workload, task)[1]:
+        release, gone = self._find(app, environment, workload, task)
+        sidecar = _sidecar(self._store.releases.get(release).description, container)
+        if gone:
             raise NotFoundError(f"task `{task}` does not run any more", hint=f"See `copilot svc status --name {workload}`")
-        command = runtime.command(task, argv, interactive=interactive)
+        command = runtime.command(task, argv, interactive=interactive, sidecar=sidecar)
         return TaskCommand(argv=command.argv, variables=command.variables, folder=str(command.folder) if command.folder else None)
 
     def _find(self, app: str, environment: str, workload: str, task: str) -> tuple[int, bool]:
@@ -218,13 +227,21 @@ def _of_container(description: ReleaseDescription, container: str | None) -> Cal
     """
     if container is None:
         return lambda text: text
-    sidecars = tuple(f"{sidecar.name}: " for sidecar in description.sidecars)
-    if container == description.workload:
+    chosen = _sidecar(description, container)
+    if chosen is None:
+        sidecars = tuple(f"{sidecar.name}: " for sidecar in description.sidecars)
         return lambda text: "".join(line for line in text.splitlines(keepends=True) if not line.startswith(sidecars))
-    mark = f"{container}: "
-    if mark not in sidecars:
-        names = [description.workload, *(sidecar.name for sidecar in description.sidecars)]
+    mark = f"{chosen}: "
+    return lambda text: "".join(line.removeprefix(mark) for line in text.splitlines(keepends=True) if line.startswith(mark))
+
+
+def _sidecar(description: ReleaseDescription, container: str | None) -> str | None:
+    """The sidecar that a container is; None: it is the main one. Raises NotFoundError if there is none of that name."""
+    if container in (None, description.workload):
+        return None
+    names = [description.workload, *(sidecar.name for sidecar in description.sidecars)]
+    if container not in names:
         raise NotFoundError(
             f"the tasks of `{description.workload}` have no container `{container}`", hint=f"It has: {', '.join(names)}"
         )
-    return lambda text: "".join(line.removeprefix(mark) for line in text.splitlines(keepends=True) if line.startswith(mark))
+    return container

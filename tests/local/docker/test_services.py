@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from copilot.errors import EngineUnavailableError
+from copilot.errors import EngineUnavailableError, NotFoundError
 from copilot.local import ports
 from copilot.local.deployer import Deployer
 from copilot.local.direct import DirectDeployments
@@ -124,6 +124,30 @@ def test_a_command_inside_a_container(site: Site) -> None:
         command.argv, env={**os.environ, **command.variables}, cwd=folder, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (5, "one\n")
+
+
+def test_a_command_inside_a_sidecar(site: Site) -> None:
+    site.deploy(
+        "one",
+        Sidecar("clock", site.image, command=("sh", "-c", "trap 'exit 0' TERM; echo noon >/time; while :; do sleep 0.1; done")),
+        Sidecar("done", site.image, essential=False, command=("sh", "-c", "exit 0")),
+    )
+    (task,) = site.services.tasks(*PLACE)
+
+    def run(container: str | None) -> str:
+        command = site.services.task_command(
+            *PLACE, task=task.id, argv=("sh", "-c", "ls /time; true"), interactive=False, container=container
+        )
+        environment = {**os.environ, **command.variables}
+        return subprocess.run(command.argv, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert [run(container) for container in ("clock", "api", None)] == ["/time\n", "", ""]
+    with pytest.raises(NotFoundError, match="the tasks of `api` have no container `dock`") as caught:
+        run("dock")
+    assert caught.value.hint == "It has: api, clock, done"
+    eventually(lambda: not all(state.running for state in site.runtime._containers.of(task.id)))
+    with pytest.raises(NotFoundError, match=r"sidecar `done` of task .* does not run"):
+        run("done")
 
 
 def test_nothing_is_done_while_the_engine_does_not_answer(site: Site, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,14 +162,15 @@ class DockerRuntime:
         fresh, end = logs.after(lines, begin)
         return TaskLog("".join(f"{line.text}\n" for line in fresh), str(end))
 
-    def command(self, task_id: str, argv: Sequence[str], *, interactive: bool) -> ExecCommand:
+    def command(self, task_id: str, argv: Sequence[str], *, interactive: bool, sidecar: str | None = None) -> ExecCommand:
         """See `Runtime`."""
-        main = self._main(task_id)
-        if main is None or not main.running:
-            raise NotFoundError(f"task `{task_id}` does not run")
+        chosen = next((state for state in self._containers.of(task_id) if state.sidecar == sidecar), None)
+        if chosen is None or not chosen.running:
+            what = f"sidecar `{sidecar}` of task" if sidecar else "task"
+            raise NotFoundError(f"{what} `{task_id}` does not run")
         # Whoever runs it may have another engine in mind than this server.
         engine = {name: os.environ[name] for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG") if name in os.environ}
-        return ExecCommand((self.docker.program, *command.execute(main.name, argv, interactive=interactive)), engine)
+        return ExecCommand((self.docker.program, *command.execute(chosen.name, argv, interactive=interactive)), engine)
 
     def task_ids(self) -> list[str]:
         """See `Runtime`."""

@@ -185,9 +185,9 @@ class HostRuntime:
         chunk = read_log(self._log(task_id), begin, finished=self.pid(task_id) is None)
         return TaskLog(chunk.text, str(chunk.next_offset))
 
-    def command(self, task_id: str, argv: Sequence[str], *, interactive: bool) -> ExecCommand:
-        """See `Runtime`. The command runs with the task's own variables, in its working folder."""
-        del interactive
+    def command(self, task_id: str, argv: Sequence[str], *, interactive: bool, sidecar: str | None = None) -> ExecCommand:
+        """See `Runtime`. The command runs with the task's own variables, in its working folder. No task has sidecars here."""
+        del interactive, sidecar
         pid = self.pid(task_id)
         try:
             if pid is not None:
