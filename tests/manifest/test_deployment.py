@@ -39,6 +39,12 @@ def test_changes_to_the_task_definition() -> None:
     assert second.value == {"Fn::GetAtt": ["x", "y"], "n": [True, None]}
 
 
+def test_placeholders_in_changes_become_plain_text() -> None:
+    text = API + "taskdef_overrides: [{path: a, value: ['${COPILOT_ENVIRONMENT_NAME}']}]\n"
+    (change,) = parsed(text).resolved("test", "shop").taskdef_overrides
+    assert (change.value, type(change.value[0])) == (["test"], str)
+
+
 @given(st.sampled_from(RETENTIONS))
 def test_how_long_logs_are_kept(days: int) -> None:
     logging = parsed(f"{API}logging: {{retention: {days}}}\n").logging

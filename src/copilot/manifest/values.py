@@ -24,6 +24,8 @@ def plain(value: Any) -> Any:
         return value.value
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, str):
+        return str(value)  # a placeholder that was filled in marks its text with a class of its own
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

@@ -30,6 +30,7 @@ class Refusal:
     find: Callable[[Workload], Iterable[KeyPath]]
 
 
+_NONE = "write `[]` for this environment under `environments`"
 _OVERRIDE = "give it another value for this environment under `environments`"
 
 
@@ -102,7 +103,7 @@ def _file_systems(manifest: Workload) -> Iterator[KeyPath]:
 
 REFUSED_BY_LOCAL = (
     Refusal("type: Worker Service", "is for AWS only: its queue is there", "deploy it with the aws engine", _type),
-    Refusal("publish.topics", "is for AWS only: topics are there", "leave it out", _topics),
+    Refusal("publish.topics", "is for AWS only: topics are there", _NONE, _topics),
     Refusal(
         "variables.<name>.from_cfn, secrets.<name>.from_cfn",
         "is for AWS only: stacks that export a value are there",
@@ -110,7 +111,7 @@ REFUSED_BY_LOCAL = (
         _imports,
     ),
     Refusal("http (Backend Service)", "is for AWS only: there is no internal load balancer here", "leave it out", _internal_http),
-    Refusal("http.additional_rules", "is for AWS only: here a service has one path", "leave it out", _rules),
+    Refusal("http.additional_rules", "is for AWS only: here a service has one path", _NONE, _rules),
     Refusal("http.version", "must be `http1` here, which the front door speaks with tasks", _OVERRIDE, _version),
     Refusal(
         "http.target_container, http.target_port", "is for AWS only: here requests go to the main container", _OVERRIDE, _target
