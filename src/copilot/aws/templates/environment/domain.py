@@ -24,6 +24,8 @@ from copilot.aws.templates.rendering import described
 CERTIFICATE = "HTTPSCert"
 ZONE = "EnvironmentHostedZone"
 SUBDOMAIN = "${EnvironmentName}.${AppName}.${AppDNSName}"
+NAME_SERVERS = "EnvironmentNameServers"
+"""The output with the servers of the zone, for an application in another account to refer to."""
 _DELEGATION = "DelegationRecord"
 
 

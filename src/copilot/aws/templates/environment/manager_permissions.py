@@ -9,6 +9,7 @@ from typing import Any
 
 from troposphere import Sub
 
+from copilot.aws.templates.environment.domain import ZONE
 from copilot.aws.templates.environment.settings import EnvironmentSettings
 from copilot.aws.templates.policies import allow
 
@@ -32,6 +33,7 @@ def manager_statements(settings: EnvironmentSettings, execution_role: Any) -> li
         *_operation(),
         *_certificates(settings),
         *_access_logs(settings),
+        *_zone(settings),
         _on_all(),
     ]
 
@@ -117,6 +119,13 @@ def _access_logs(settings: EnvironmentSettings) -> list[dict[str, Any]]:
     bucket = "arn:${AWS::Partition}:s3:::${AWS::StackName}-elbaccesslogsbucket-*"
     actions = _of("s3", "DeleteObject DeleteObjectVersion ListBucket ListBucketVersions")
     return [allow(actions, [Sub(bucket), Sub(f"{bucket}/*")], sid="EmptyAccessLogs")]
+
+
+def _zone(settings: EnvironmentSettings) -> list[dict[str, Any]]:
+    if not settings.own_domain:
+        return []
+    actions = ["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"]
+    return [allow(actions, Sub(f"arn:${{AWS::Partition}}:route53:::hostedzone/${{{ZONE}}}"), sid="EmptyZone")]
 
 
 def _on_all() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from troposphere import Export, GetAtt, Join, Output, Ref, Sub
 
-from copilot.aws.templates.environment.domain import SUBDOMAIN, ZONE
+from copilot.aws.templates.environment.domain import NAME_SERVERS, SUBDOMAIN, ZONE
 from copilot.aws.templates.environment.network import Network
 from copilot.aws.templates.environment.roles import EXECUTION_ROLE, MANAGER_ROLE
 from copilot.aws.templates.environment.settings import ON_DEMAND, EnvironmentSettings, planned_network
@@ -101,6 +101,7 @@ def _domain(settings: EnvironmentSettings) -> list[Output]:
     return [
         _output("EnvironmentHostedZone", Ref(ZONE), export="HostedZone"),
         _output("EnvironmentSubdomain", Sub(SUBDOMAIN), export="SubDomain"),
+        *([] if settings.domain_zone else [Output(NAME_SERVERS, Value=Join(",", GetAtt(ZONE, "NameServers")))]),
     ]
 
 
