@@ -69,10 +69,10 @@ def test_sizes_of_fargate_are_taken(cpu: int, memory: int) -> None:
     ("cpu", "memory", "message", "hint"),
     [
         (300, 512, "300 CPU units, which Fargate does not have", "it has 256, 512, 1024, 2048, 4096, 8192, 16384"),
-        (256, 300, "300 MiB of memory", "write `memory: 512`; it has 512, 1024 or 2048"),
-        (256, 4096, "4096 MiB of memory", "write `memory: 2048`; it has 512, 1024 or 2048"),
-        (1024, 512, "512 MiB of memory", "write `memory: 2048`; it has 2048, 3072 and so on up to 8192"),
-        (8192, 16385, "16385 MiB of memory", "write `memory: 20480`; it has 16384, 20480 and so on up to 61440"),
+        (256, 300, "300 MiB of memory", "write `memory: 512`; it has 512 to 2048"),
+        (256, 4096, "4096 MiB of memory", "write `memory: 2048`; it has 512 to 2048"),
+        (1024, 512, "512 MiB of memory", "write `memory: 2048`; it has 2048 to 8192"),
+        (8192, 16385, "16385 MiB of memory", "write `memory: 20480`; it has 16384 to 61440"),
     ],
 )
 def test_a_size_that_fargate_does_not_have_is_refused(cpu: int, memory: int, message: str, hint: str) -> None:

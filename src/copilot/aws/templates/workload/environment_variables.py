@@ -9,6 +9,7 @@ from typing import Any
 
 from troposphere import GetAtt, ImportValue, Ref, ecs
 
+from copilot.aws.templates.workload.ports import routing_rules
 from copilot.aws.templates.workload.settings import WorkloadSettings
 from copilot.manifest.variables import FromCfn
 from copilot.manifest.workload import LoadBalancedWebService
@@ -67,9 +68,10 @@ def snake_case(name: str) -> str:
 
 
 def _load_balancer(settings: WorkloadSettings) -> str | None:
-    if isinstance(settings.manifest, LoadBalancedWebService):
-        return "PublicLoadBalancerDNSName"
-    return "InternalLoadBalancerDNSName" if getattr(settings.manifest, "http", None) is not None else None
+    if not routing_rules(settings.manifest):
+        return None
+    public = isinstance(settings.manifest, LoadBalancedWebService)
+    return "PublicLoadBalancerDNSName" if public else "InternalLoadBalancerDNSName"
 
 
 def _json(value: Mapping[str, str]) -> str:

@@ -38,7 +38,7 @@ def overridden(properties: dict[str, Any], overrides: Iterable[TaskdefChange]) -
         node = result
         for step in way:
             node = _entered(node, step, where)
-        _write(node, last, _copied(override.value), where)
+        _write(node, last, copy.deepcopy(override.value), where)
     return result
 
 
@@ -93,12 +93,3 @@ def _items(node: dict[str, Any], step: _Step, where: str) -> list[Any]:
 
 def _written(step: _Step) -> str:
     return step.key if step.item is None else f"{step.key}[{step.item}]"
-
-
-def _copied(value: Any) -> Any:
-    """A copy in which text is nothing but text: manifests mark the text in which they filled in placeholders."""
-    if isinstance(value, dict):
-        return {key: _copied(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_copied(item) for item in value]
-    return str(value) if isinstance(value, str) else value

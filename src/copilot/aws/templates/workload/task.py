@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from troposphere import GetAtt, Ref, Sub, Template, ecs
@@ -21,17 +22,17 @@ TASK_DEFINITION = "TaskDefinition"
 FREE_DISK = 20
 """The disk of a task in GiB that Fargate gives without being asked, and cannot be asked for."""
 
-# Memory in MiB that Fargate gives for so many CPU units: the least, the most, and the steps between
+# Memory in MiB that Fargate gives with so many CPU units
 # (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html).
-_MEMORY = {
-    512: (1024, 4096, 1024),
-    1024: (2048, 8192, 1024),
-    2048: (4096, 16384, 1024),
-    4096: (8192, 30720, 1024),
-    8192: (16384, 61440, 4096),
-    16384: (32768, 122880, 8192),
+_SIZES: Mapping[int, Sequence[int]] = {
+    256: (512, 1024, 2048),
+    512: range(1024, 4096 + 1, 1024),
+    1024: range(2048, 8192 + 1, 1024),
+    2048: range(4096, 16384 + 1, 1024),
+    4096: range(8192, 30720 + 1, 1024),
+    8192: range(16384, 61440 + 1, 4096),
+    16384: range(32768, 122880 + 1, 8192),
 }
-_SMALLEST = (256, (512, 1024, 2048))
 
 
 def add_task(template: Template, settings: WorkloadSettings) -> None:
@@ -84,20 +85,15 @@ def task_definition(settings: WorkloadSettings) -> ecs.TaskDefinition:
 
 def _check_size(manifest: Workload) -> None:
     cpu, memory = manifest.cpu, manifest.memory
-    if cpu == _SMALLEST[0]:
-        fitting: Any = _SMALLEST[1]
-    elif cpu in _MEMORY:
-        least, most, step = _MEMORY[cpu]
-        fitting = range(least, most + 1, step)
-    elif cpu > max(_MEMORY):
+    if cpu > max(_SIZES):
         return  # larger than what is known here; AWS may have it by now
-    else:
-        sizes = ", ".join(str(size) for size in (_SMALLEST[0], *_MEMORY))
+    if cpu not in _SIZES:
+        sizes = ", ".join(map(str, _SIZES))
         raise UnsupportedError(f"`{manifest.name}` asks for {cpu} CPU units, which Fargate does not have", hint=f"it has {sizes}")
-    if memory not in fitting:
-        *less, last = [*fitting][:3] if cpu == _SMALLEST[0] else [fitting[0], fitting[1], fitting[-1]]
-        shown = f"{less[0]}, {less[1]} or {last}" if cpu == _SMALLEST[0] else f"{less[0]}, {less[1]} and so on up to {last}"
+    if memory not in _SIZES[cpu]:
+        least, most = _SIZES[cpu][0], _SIZES[cpu][-1]
+        enough = next((size for size in _SIZES[cpu] if size >= memory), most)
         raise UnsupportedError(
             f"`{manifest.name}` asks for {memory} MiB of memory, which Fargate does not have with {cpu} CPU units",
-            hint=f"write `memory: {min((m for m in fitting if m >= memory), default=last)}`; it has {shown}",
+            hint=f"write `memory: {enough}`; it has {least} to {most}",
         )
