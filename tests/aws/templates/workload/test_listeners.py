@@ -127,7 +127,7 @@ def test_additional_rules() -> None:
     assert resources["TargetGroup1"]["Properties"]["Port"] == 4001
     assert resources["TargetGroup2"]["Properties"]["Port"] == 4000
     priorities = [resources[f"HTTPListenerRule{suffix}"]["Properties"]["Priority"] for suffix in ("", 1, 2)]
-    assert priorities == [44500, 41600, 44501]
+    assert priorities == [44500, 41601, 44502]
     assert resources["Service"]["DependsOn"] == ["HTTPListenerRule", "HTTPListenerRule1", "HTTPListenerRule2"]
     assert resources["Service"]["Properties"]["LoadBalancers"] == [
         {
@@ -157,7 +157,7 @@ def test_over_https_below_the_domain() -> None:
     assert http["Actions"] == [REDIRECTION]
     assert https["Actions"] == [FORWARDING]
     assert (http["ListenerArn"], https["ListenerArn"]) == (of_controller("HTTPListenerArn"), of_controller("HTTPSListenerArn"))
-    assert http["Priority"] == https["Priority"]
+    assert (http["Priority"], https["Priority"]) == (44503, 44500)
     for rule in ("HTTPListenerRuleWithDomain", "HTTPSListenerRule"):
         assert condition(resources, rule, "host-header") == [SUBDOMAIN_HOST]
     assert resources["Service"]["DependsOn"] == ["HTTPListenerRuleWithDomain", "HTTPSListenerRule"]

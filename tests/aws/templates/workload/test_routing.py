@@ -65,10 +65,9 @@ def test_there_is_no_such_place(place: int, index: int) -> None:
 
 @given(st.integers(0, PLACES - 1), st.lists(PATH, min_size=1, max_size=5))
 def test_all_rules_of_a_service_have_their_own_priority(place: int, paths: list[str]) -> None:
-    rules = ", ".join(f"{{path: '{path}'}}" for path in paths[1:])
-    found = routes(settings_of(WEB, f"http: {{path: '{paths[0]}', additional_rules: [{rules}]}}", rule_place=place))
-    assert len({route.priority for route in found}) == len(paths)
-    assert [route.suffix for route in found] == ["", "1", "2", "3", "4"][: len(paths)]
+    found = priorities(paths, place)
+    assert len(set(found.values())) == len(paths)
+    assert list(found) == ["", "1", "2", "3", "4"][: len(paths)]
 
 
 @pytest.mark.parametrize(
@@ -125,3 +124,16 @@ def test_what_an_environment_does_not_have(kind: str, more: str, facts: Any, pro
 )
 def test_aliases_that_the_environment_gets_to_know(kind: str, facts: Any, aliases: list[str]) -> None:
     assert environment_aliases(settings_of(kind, "http: {path: /, alias: a.example.com}", facts)) == aliases
+
+
+@given(st.lists(PATH, min_size=1, max_size=5), st.lists(PATH, min_size=1, max_size=5))
+def test_no_rule_takes_a_priority_that_another_still_has(before: list[str], after: list[str]) -> None:
+    old, new = (priorities(paths) for paths in (before, after))
+    for suffix, priority in new.items():
+        assert priority not in {held for other, held in old.items() if other != suffix}
+
+
+def priorities(paths: list[str], place: int = 0) -> dict[str, int]:
+    rules = ", ".join(f"{{path: '{path}'}}" for path in paths[1:])
+    found = routes(settings_of(WEB, f"http: {{path: '{paths[0]}', additional_rules: [{rules}]}}", rule_place=place))
+    return {route.suffix: route.priority for route in found}

@@ -14,7 +14,16 @@ from copilot.aws.templates.rendering import described
 from copilot.aws.templates.workload.network import from_controller, imported
 from copilot.aws.templates.workload.parameters import Declared
 from copilot.aws.templates.workload.ports import routing_rules
-from copilot.aws.templates.workload.routing import Route, has_subdomain, is_https, is_internal, routes, zones
+from copilot.aws.templates.workload.routing import (
+    RULES_AT_A_PLACE,
+    TARGET_GROUPS_OF_A_SERVICE,
+    Route,
+    has_subdomain,
+    is_https,
+    is_internal,
+    routes,
+    zones,
+)
 from copilot.aws.templates.workload.settings import WorkloadSettings
 from copilot.manifest.http import Http, RuleHealthCheck
 
@@ -22,6 +31,8 @@ _TARGET_GROUP = "TargetGroup"
 _HTTPS_PORT = 443
 _ROOT, _HTTPS, _DOMAIN = "IsDefaultRootPath", "IsHTTPS", "HasAssociatedDomain"
 _WILDCARDS = frozenset("*?")
+# Where HTTPS comes or goes, rules over HTTP of both kinds are there for a while. They are told apart as far as there is room.
+_BESIDE = RULES_AT_A_PLACE - TARGET_GROUPS_OF_A_SERVICE
 
 
 def add_listeners(template: Template, settings: WorkloadSettings) -> None:
@@ -181,7 +192,7 @@ def _http_rule(settings: WorkloadSettings, route: Route, logical_id: str) -> elb
         Actions=[_redirection() if redirected else _forwarding(route)],
         Conditions=_conditions(settings, route),
         ListenerArn=from_controller(f"{_prefix(settings)}HTTPListenerArn"),
-        Priority=route.priority,
+        Priority=route.priority + (_BESIDE if is_https(settings) else 0),
         Metadata=described(f"A rule that {what}, for the path {route.path} over HTTP"),
     )
 

@@ -5,7 +5,6 @@ The resources made of them are in `listeners`.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +18,13 @@ PLACES = 362
 """How many services of an application can have a place for the priorities of their rules."""
 
 RULES_AT_A_PLACE = 8
-"""How many rules with equally long paths a service can have."""
+"""How many priorities a service has for paths of one length."""
+
+TARGET_GROUPS_OF_A_SERVICE = 5
+"""How many Amazon ECS takes (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/register-multiple-targetgroups.html).
+
+Each rule has one of its own, so a service has no more rules than that.
+"""
 
 _FIRST_PRIORITY = 1000
 _LONGEST = 15
@@ -27,8 +32,6 @@ _PER_LENGTH = 2900
 
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
 _VALUES_OF_A_RULE = 5
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/register-multiple-targetgroups.html
-_TARGET_GROUPS_OF_A_SERVICE = 5
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def rule_priority(path: str, place: int, index: int) -> int:
     Args:
         path: What the rule is for.
         place: The service's own, from 0 to `PLACES` - 1.
-        index: Counts the service's rules with as many segments in their paths, from 0 to `RULES_AT_A_PLACE` - 1.
+        index: Tells apart the service's rules, from 0 to `RULES_AT_A_PLACE` - 1.
 
     Raises:
         ValueError: There is no such place or index.
@@ -101,17 +104,15 @@ def routes(settings: WorkloadSettings) -> list[Route]:
         UnsupportedError: The environment, or a limit of AWS, does not allow what the manifest asks for.
     """
     rules = routing_rules(settings.manifest)
-    if len(rules) > _TARGET_GROUPS_OF_A_SERVICE:
+    if len(rules) > TARGET_GROUPS_OF_A_SERVICE:
         raise UnsupportedError(
-            f"`{settings.manifest.name}` has {len(rules)} routing rules, and Amazon ECS takes {_TARGET_GROUPS_OF_A_SERVICE}",
+            f"`{settings.manifest.name}` has {len(rules)} routing rules, and Amazon ECS takes {TARGET_GROUPS_OF_A_SERVICE}",
             hint="remove some of `http.additional_rules`, or make another service of them",
         )
-    used: Counter[int] = Counter()
     found = []
     for number, rule in enumerate(rules):
         _check(settings, rule)
         path = normal_path(rule.path)
-        length = min(_segments(path), _LONGEST)
         found.append(
             Route(
                 suffix=str(number) if number else "",
@@ -119,10 +120,10 @@ def routes(settings: WorkloadSettings) -> list[Route]:
                 path=path,
                 target=target(settings.manifest, rule),
                 hosts=tuple(alias.name for alias in rule.alias),
-                priority=rule_priority(path, settings.rule_place, used[length]),
+                # Counted through all rules: when one is added or removed, none takes a priority that another still has.
+                priority=rule_priority(path, settings.rule_place, number),
             )
         )
-        used[length] += 1
     return found
 
 
