@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -28,7 +29,8 @@ def emulator() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    program = Path(__file__).with_name("emulator.py")
+    command = [sys.executable, "-W", "ignore", str(program), "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,

@@ -163,6 +163,12 @@ class Services:
         reasons = [f"task {task.id[:8]}: {task.stopped_reason}" for task in status.stopped_tasks if task.stopped_reason]
         return tuple(dict.fromkeys(reasons))[:5]
 
+    def restart(self, workload: str) -> None:
+        """Replace the tasks of a service by new ones of the same task definition. Raises NotFoundError if it is not deployed here."""
+        with explained():
+            service = self._service(workload)
+            self._aws.ecs.update_service(cluster=service["clusterArn"], service=service["serviceName"], forceNewDeployment=True)
+
     def command(self, workload: str, task: str, argv: Sequence[str], *, container: str | None = None) -> TaskCommand:
         """How to run a command inside a task: a session of AWS Systems Manager.
 

@@ -80,9 +80,14 @@ COMMANDS = (
     Entry(
         "env deploy",
         "copilot.cli.env_deploy:deploy",
-        "Do nothing: an environment is ready once it is created",
-        "copilot env deploy --name test",
-        listed=False,
+        "Make an environment what its manifest says (on AWS)",
+        "copilot env deploy --name test\ncopilot env deploy --name test --diff",
+    ),
+    Entry(
+        "env package",
+        "copilot.cli.env_deploy:package",
+        "Print the template that an environment is made from (on AWS)",
+        "copilot env package --name test --output-dir infrastructure",
     ),
     Entry(
         "env delete",
@@ -325,7 +330,6 @@ AWS_COPILOT = {
     "init": "step by step: `copilot app init`, `copilot env init`, `copilot svc init`, `copilot deploy`",
     "docs": "`copilot --help`, and `--help` after any command",
     "app upgrade": "there is nothing to upgrade: leave it out",
-    "env package": "the local engine has no templates to look at: leave it out",
     "env override": _MANIFESTS,
     "svc package": "the local engine has no templates to look at; `copilot svc show --manifest <env>` shows what counts there",
     "svc override": _MANIFESTS,

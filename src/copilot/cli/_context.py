@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from copilot.errors import NotFoundError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
+    from copilot.aws.engine import AwsEngine
     from copilot.engine import Engine, LocalEngine
     from copilot.workspace import EngineName, Workspace
 
@@ -74,8 +75,8 @@ class Context:
 
     @property
     def engine(self) -> Engine:
-        """The engine, whichever it is. Raises as `local` does."""
-        return self.local
+        """The engine, whichever it is. Raises as `local` and `aws` do."""
+        return self.aws if self.on_aws else self.local
 
     @cached_property
     def local(self) -> LocalEngine:
@@ -86,10 +87,25 @@ class Context:
         """
         if self.app and self.on_aws:
             raise UnsupportedError(
-                "the aws engine is not part of this release yet",
+                "the aws engine cannot do this in this release",
                 hint="to run this application on this machine, put `engine: local` into copilot/.workspace",
             )
         return connect()
+
+    @cached_property
+    def aws(self) -> AwsEngine:
+        """The aws engine, as the AWS credentials and the region of the environment have it.
+
+        Raises UsageError when no application or no region is known.
+        """
+        return connect_aws()
+
+
+def connect_aws() -> AwsEngine:
+    """The aws engine. Raises UsageError when no region is known."""
+    from copilot.aws.engine import connect as connect_engine
+
+    return connect_engine()
 
 
 def connect() -> LocalEngine:

@@ -3,49 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from copilot.cli._context import Context
+from copilot.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 IGNORED_FLAGS: dict[str, tuple[str, ...]] = {
-    "app init": ("--domain=", "--permissions-boundary=", "--resource-tags="),
-    "env init": (
-        "--allow-downgrade",
-        "--aws-access-key-id=",
-        "--aws-secret-access-key=",
-        "--aws-session-token=",
-        "--container-insights",
-        "--default-config",
-        "--import-cert-arns=",
-        "--import-private-subnets=",
-        "--import-public-subnets=",
-        "--import-vpc-id=",
-        "--internal-alb-allow-vpc-ingress",
-        "--internal-alb-subnets=",
-        "--override-az-names=",
-        "--override-private-cidrs=",
-        "--override-public-cidrs=",
-        "--override-vpc-cidr=",
-        "--profile=",
-        "--region=",
-    ),
-    "env deploy": ("--allow-downgrade", "--detach", "--diff", "--diff-yes", "--force", "--no-rollback"),
-    "env show": ("--resources",),
+    "env init": ("--allow-downgrade", "--default-config"),
+    "env deploy": ("--allow-downgrade",),
+    "env package": ("--allow-downgrade", "--force", "--upload-assets"),
     "svc init": ("--allow-downgrade", "--ingress-type=", "--no-subscribe", "--sources=", "--subscribe-topics="),
     "svc show": ("--resources",),
-    "svc deploy": (
-        "--allow-downgrade",
-        "--detach",
-        "--diff-yes",
-        "--force",
-        "--no-rollback",
-        "--resource-tags=",
-        "--tag=",
-    ),
+    "svc deploy": ("--allow-downgrade",),
+    "svc package": ("--allow-downgrade",),
     "svc exec": ("--yes",),
     "svc logs": ("--log-group=",),
     "deploy": (
@@ -54,19 +29,14 @@ IGNORED_FLAGS: dict[str, tuple[str, ...]] = {
         "--aws-secret-access-key=",
         "--aws-session-token=",
         "--deploy-env",
-        "--detach",
-        "--force",
         "--init-env",
         "--init-wkld",
-        "--no-rollback",
         "--profile=",
         "--region=",
-        "--resource-tags=",
-        "--tag=",
     ),
     "job init": ("--allow-downgrade",),
-    "job deploy": ("--allow-downgrade", "--detach", "--no-rollback", "--resource-tags=", "--tag="),
-    "job package": ("--allow-downgrade", "--tag=", "--upload-assets"),
+    "job deploy": ("--allow-downgrade",),
+    "job package": ("--allow-downgrade",),
     "job logs": ("--include-state-machine",),
     "pipeline update": ("--allow-downgrade",),
 }
@@ -122,6 +92,61 @@ def keep_volumes_option(function: F) -> F:
     """Add ``--keep-volumes``; the command gets ``keep_volumes``."""
     text = "Leave the volumes of its services; an environment of the same name finds them again."
     return click.option("--keep-volumes", is_flag=True, help=text)(function)
+
+
+def tags_option(function: F) -> F:
+    """Add ``--resource-tags``; the command gets ``tags``, a mapping or None."""
+    return click.option(
+        "--resource-tags",
+        "tags",
+        metavar="KEY=VALUE,…",
+        help="AWS: tags on everything that is made.",
+        callback=lambda _ctx, _param, value: None if value is None else pairs("--resource-tags", value),
+    )(function)
+
+
+def pairs(flag: str, text: str) -> dict[str, str]:
+    """``key=value,key=value`` as a mapping. Raises UsageError."""
+    found: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, value = part.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"`{flag}`: `{part}` must be a key and a value, such as `team=web`")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def change_options(function: F) -> F:
+    """Add how a stack is changed; the command gets ``diff``, ``diff_yes``, ``detach``, ``force`` and ``no_rollback``."""
+    flags = (
+        ("--diff", "diff", "AWS: show what would change, and ask before it is changed."),
+        ("--diff-yes", "diff_yes", "AWS: with `--diff`, do not ask."),
+        ("--detach", "detach", "AWS: do not wait until it is done."),
+        ("--force", "force", "AWS: deploy even if nothing changes."),
+        ("--no-rollback", "no_rollback", "AWS: leave a deployment that fails as it is, to look at."),
+    )
+    for flag, name, text in reversed(flags):
+        function = click.option(flag, name, is_flag=True, help=text)(function)
+    return function
+
+
+def image_options(function: F) -> F:
+    """Add ``--tag`` and ``--resource-tags``; the command gets ``tag`` and ``tags``."""
+    function = tags_option(function)
+    return click.option("--tag", metavar="TAG", help="AWS: tag of the image; default: the commit.")(function)
+
+
+def package_options(function: F) -> F:
+    """Add the flags of ``package``; the command gets ``output_dir``, ``diff``, ``upload`` and ``tag``."""
+    function = click.option("--tag", metavar="TAG", help="AWS: tag of the image; default: the commit.")(function)
+    function = click.option(
+        "--upload-assets", "upload", is_flag=True, help="AWS: build and push images and upload files, as a deployment does."
+    )(function)
+    function = click.option("--diff", is_flag=True, help="AWS: show what a deployment would change.")(function)
+    folder = click.Path(file_okay=False, path_type=Path)
+    return click.option("--output-dir", type=folder, metavar="DIR", help="Write it into this folder instead of printing it.")(
+        function
+    )
 
 
 def names(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -222,8 +222,8 @@ def _guarded(work: Callable[[], Any], *, debug: bool) -> int:
         # Whoever read our output has enough; keep Python from complaining when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (click.Abort, KeyboardInterrupt):
-        say("Stopped.")  # click has ended the line that ^C is on
+    except (click.Abort, KeyboardInterrupt) as stop:
+        say(f"Stopped. {stop}".rstrip())  # click has ended the line that ^C is on
         return _INTERRUPTED
     except click.ClickException as error:
         return _report(_of_click(error), debug=debug)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from copilot.cli import _ask
-from copilot.cli._context import Context, connect
-from copilot.cli._options import app_name_option, json_option, keep_volumes_option, yes_option
+from copilot.cli._context import Context, connect, connect_aws
+from copilot.cli._options import app_name_option, json_option, keep_volumes_option, tags_option, yes_option
 from copilot.cli._output import ago, bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table
 from copilot.cli._root import command
 from copilot.cli._running import services_of
-from copilot.errors import ConflictError, UnsupportedError
+from copilot.errors import ConflictError
 
 if TYPE_CHECKING:
     from copilot.engine import Application, LocalEngine
@@ -22,19 +23,27 @@ if TYPE_CHECKING:
 
 @command("app init")
 @click.argument("name", required=False)
-@click.option("--engine", type=click.Choice(["local", "aws"]), default="local", show_default=True, help="What runs it.")
-def init(name: str | None, engine: str) -> None:
-    """The application's name goes into copilot/.workspace, from which all other commands know it."""
+@click.option("--engine", type=click.Choice(["local", "aws"]), help="What runs it; default: what runs it now, else this machine.")
+@click.option("--domain", metavar="DOMAIN", help="AWS: a domain of yours in Route 53; environments get subdomains of it.")
+@click.option("--permissions-boundary", metavar="POLICY", help="AWS: name of the policy that bounds every role that is made.")
+@tags_option
+def init(
+    name: str | None,
+    engine: str | None,
+    domain: str | None,
+    permissions_boundary: str | None,
+    tags: Mapping[str, str] | None,
+) -> None:
+    """The application's name goes into copilot/.workspace, from which all other commands know it.
+
+    An application of this machine moves to AWS with ``--engine aws``; its manifests stay as they are.
+    """
     from copilot.manifest.names import check_name
     from copilot.workspace import Workspace
 
     context = Context()
     workspace = context.workspace
-    if engine == "aws" or (workspace is not None and workspace.engine == "aws"):
-        raise UnsupportedError(
-            "the aws engine is not part of this release yet",
-            hint="to run this application on this machine, put `engine: local` into copilot/.workspace",
-        )
+    engine = engine or context.engine_name
     if workspace is not None:
         if name not in (None, workspace.application):
             raise ConflictError(
@@ -45,6 +54,11 @@ def init(name: str | None, engine: str) -> None:
     if name is None:
         name = _ask.text("What is the application called?", flag="NAME", default=_suggested_name(), check=_ask.name_fault)
     check_name("application", name)
+    if engine == "aws":
+        from copilot.cli.aws import app as aws_app
+
+        aws_app.init(context, name, domain=domain, permissions_boundary=permissions_boundary, tags=tags)
+        return
 
     exists = _create(name)
     if workspace is None:
@@ -52,6 +66,9 @@ def init(name: str | None, engine: str) -> None:
         made = "Registered this repository with the existing application" if exists else "Created application"
         say_done(f"{made} {bold(name)}")
         say(f"  wrote {shown_path(workspace.root / 'copilot' / '.workspace')}")
+    elif workspace.engine != "local":
+        workspace.moved("local")
+        say_done(f"This machine runs application {bold(name)} from now on; what runs on AWS stays there")
     elif exists:
         say(f"Application {bold(name)} exists, and this repository is part of it. There was nothing to do.")
     else:
@@ -63,7 +80,8 @@ def init(name: str | None, engine: str) -> None:
 @json_option
 def ls(as_json: bool) -> None:
     """One name per line."""
-    applications = connect().applications()
+    context = Context()
+    applications = connect_aws().applications() if context.on_aws else connect().applications()
     if as_json:
         print_json({"applications": applications})
         return
@@ -79,6 +97,11 @@ def ls(as_json: bool) -> None:
 @json_option
 def show(context: Context, as_json: bool) -> None:
     """With ``--json``, everything it holds."""
+    if context.on_aws:
+        from copilot.cli.aws import app as aws_app
+
+        aws_app.show(context, _existing_on_aws(context), as_json=as_json)
+        return
     name, engine = _existing(context)
     application = engine.application(name)
     environments = engine.environments(name)
@@ -112,6 +135,11 @@ def show(context: Context, as_json: bool) -> None:
 @yes_option
 def delete(context: Context, keep_volumes: bool, yes: bool) -> None:
     """Its pipelines, services and environments go with it; what runs is stopped. The manifests in copilot/ stay."""
+    if context.on_aws:
+        from copilot.cli.aws import app as aws_app
+
+        aws_app.delete(context, _existing_on_aws(context), yes=yes)
+        return
     name, engine = _existing(context)
     held = {
         "environment": len(engine.environments(name)),
@@ -150,6 +178,15 @@ def _existing(context: Context) -> tuple[str, LocalEngine]:
     engine = context.local if context.known_app else connect()
     names = [a.name for a in engine.applications()]
     return _ask.choose("application", names, context.known_app, owner="this machine", create="copilot app init"), engine
+
+
+def _existing_on_aws(context: Context) -> str:
+    if context.known_app is not None:
+        return context.known_app
+    engine = connect_aws()
+    names = [a.name for a in engine.applications()]
+    where = f"account {engine.aws.account}, {engine.aws.region}"
+    return _ask.choose("application", names, None, owner=where, create="copilot app init --engine aws")
 
 
 def _suggested_name() -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from copilot.cli import _ask
+from copilot.cli._aws_flags import answers, aws_environment_options, refuse_local_flags
 from copilot.cli._context import Context
 from copilot.cli._options import app_option, json_option, keep_volumes_option, yes_option
 from copilot.cli._output import (
@@ -29,6 +30,7 @@ from copilot.cli._output import (
     yellow,
 )
 from copilot.cli._root import command
+from copilot.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from copilot.engine import Engine, ServiceState
@@ -47,8 +49,12 @@ _name_option = click.option("--name", "-n", metavar="NAME", help="The environmen
 @click.option(
     "--port", type=click.IntRange(1, 65535), metavar="PORT", help="Port of its front door on loopback; default: a free one."
 )
-def init(context: Context, name: str | None, runtime: str | None, port: int | None) -> None:
-    """Its front door is one address from which requests go to services by their path."""
+@aws_environment_options
+def init(context: Context, name: str | None, runtime: str | None, port: int | None, **aws: Any) -> None:
+    """On this machine its front door is one address from which requests go to services by their path.
+
+    On AWS this makes its roles and writes its manifest; `copilot env deploy` makes its network, and the rest.
+    """
     from copilot.manifest.names import check_name
 
     app = context.app
@@ -61,6 +67,12 @@ def init(context: Context, name: str | None, runtime: str | None, port: int | No
             check=_ask.name_fault,
         )
     check_name("environment", name)
+    if context.on_aws:
+        from copilot.cli.aws import env as aws_env
+
+        refuse_local_flags({"--runtime": runtime, "--port": port})
+        aws_env.init(context, name, *answers(aws))
+        return
     with progress(f"Creating environment {name}"):
         environment = context.local.create_environment(app, name, runtime, port)
     say_done(f"Created environment {bold(name)} in application {bold(app)}")
@@ -87,10 +99,19 @@ def ls(context: Context, as_json: bool) -> None:
 @app_option
 @_name_option
 @json_option
-def show(context: Context, name: str | None, as_json: bool) -> None:
+@click.option("--resources", is_flag=True, help="AWS: what its stack is made of.")
+@click.option("--manifest", is_flag=True, help="AWS: print the manifest it was last deployed with.")
+def show(context: Context, name: str | None, as_json: bool, resources: bool, manifest: bool) -> None:
     """For each service: its release, and how many of its tasks are healthy."""
     engine = context.engine
     name = _existing(context, name)
+    if context.on_aws:
+        from copilot.cli.aws import env as aws_env
+
+        aws_env.show(context, name, as_json=as_json, resources=resources, manifest=manifest)
+        return
+    if manifest:
+        raise UnsupportedError("an environment of this machine has no manifest", hint="leave `--manifest` out")
     environment = engine.environment(context.app, name)
     services = _services(engine, context.app, name)
     if as_json:
@@ -122,6 +143,11 @@ def delete(context: Context, name: str | None, keep_volumes: bool, yes: bool) ->
     """A pipeline that deploys to it must be changed or deleted first."""
     engine = context.engine
     name = _existing(context, name)
+    if context.on_aws:
+        from copilot.cli.aws import env as aws_env
+
+        aws_env.delete(context, name, yes=yes)
+        return
     running = [service for service, _ in _services(engine, context.app, name)]
     stopping = f", stopping {', '.join(running)}" if running else ""
     _ask.confirm_deletion(f"Delete environment {name} of application {context.app}{stopping}?", yes=yes)

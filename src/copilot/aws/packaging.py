@@ -1,0 +1,307 @@
+"""From the manifests of a repository to the stacks of its workloads: loading, images, uploads, templates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from copilot.aws import names
+from copilot.aws.applications import Applications, RegionalResources
+from copilot.aws.client import Aws
+from copilot.aws.ecr import Repository
+from copilot.aws.envfiles import ArtifactBucket, addons_key, env_file_key, upload_addons_template, upload_env_files
+from copilot.aws.environments import Environments
+from copilot.aws.images import LATEST, Wanted, publish_images
+from copilot.aws.records import ApplicationRecord, EnvironmentRecord
+from copilot.aws.stacks import StackRequest
+from copilot.aws.store import Store
+from copilot.aws.templates.rendering import render
+from copilot.aws.templates.workload.addon_folder import read_addons
+from copilot.aws.templates.workload.settings import Addons, EnvironmentFacts, WorkloadSettings
+from copilot.aws.templates.workload.stack import workload_stack
+from copilot.errors import Diagnostic, ManifestError, NotFoundError
+from copilot.image import ImageRequest, image_request
+from copilot.manifest.image import ImageSource
+from copilot.manifest.workload import Workload, WorkloadDocument, read_env_files
+from copilot.progress import Print
+from copilot.validation import engine_faults, load_named_workload
+from copilot.workspace import Workspace
+
+_PLATFORM = "linux/amd64"
+"""What tasks run on when a manifest says nothing, whatever machine builds their image."""
+
+Target = tuple[str, str]
+"""A workload and an environment."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of a workload's containers, as a task definition names them. ``main`` None: as the manifest says."""
+
+    main: str | None
+    sidecars: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Package:
+    """The stack of a workload in an environment, as text and values."""
+
+    workload: str
+    environment: str
+    template: str
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    @property
+    def configuration(self) -> str:
+        """Parameters and tags as CodePipeline takes them: the text of ``<workload>-<environment>.params.json``."""
+        return json.dumps({"Parameters": dict(self.parameters), "Tags": dict(self.tags)}, indent=2) + "\n"
+
+    def write(self, folder: Path) -> tuple[Path, Path]:
+        """Write ``<workload>-<environment>.stack.yml`` and ``….params.json``, as AWS Copilot calls them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        stem = f"{self.workload}-{self.environment}"
+        template, configuration = folder / f"{stem}.stack.yml", folder / f"{stem}.params.json"
+        template.write_text(self.template, "utf-8")
+        configuration.write_text(self.configuration, "utf-8")
+        return template, configuration
+
+
+@dataclass(frozen=True)
+class Place:
+    """An environment that something is deployed to, with all that is known of it."""
+
+    record: EnvironmentRecord
+    aws: Aws
+    facts: EnvironmentFacts
+    resources: RegionalResources
+
+
+@dataclass(frozen=True)
+class _Build:
+    """The image of a container, for an environment."""
+
+    target: Target
+    container: str
+    request: ImageRequest
+    repository: Repository
+
+    @property
+    def sidecar(self) -> str:
+        return "" if self.container == self.target[0] else self.container
+
+    @property
+    def identity(self) -> str:
+        """The same for builds that make the same image."""
+        return repr((self.container, self.request))
+
+
+class Packager:
+    """Makes the stacks of a repository's workloads.
+
+    Args:
+        aws: Who works on the application.
+        workspace: The repository.
+    """
+
+    def __init__(self, aws: Aws, workspace: Workspace) -> None:
+        self._aws = aws
+        self._workspace = workspace
+        self._store = Store(aws)
+        self._places: dict[str, Place] = {}
+
+    @property
+    def application(self) -> str:
+        """The workspace's."""
+        return self._workspace.application
+
+    @cached_property
+    def _record(self) -> ApplicationRecord:
+        return self._store.application(self.application)
+
+    def place(self, environment: str) -> Place:
+        """What is known of an environment. Raises NotFoundError."""
+        if environment not in self._places:
+            record = self._store.environment(self.application, environment)
+            facts = Environments(self._aws).facts(self.application, environment)
+            resources = Applications(self._aws).resources(self.application, record.region)
+            self._places[environment] = Place(record, self._aws.assumed(record.manager_role, record.region), facts, resources)
+        return self._places[environment]
+
+    def load(self, targets: Iterable[Target]) -> dict[Target, WorkloadDocument]:
+        """The manifests of workloads, checked for the environments that they go to.
+
+        Raises:
+            ManifestError: With everything that is wrong in any of them.
+        """
+        documents: dict[str, WorkloadDocument | None] = {}
+        found: dict[Target, WorkloadDocument] = {}
+        diagnostics: list[Diagnostic] = []
+        for name, environment in targets:
+            try:
+                if name not in documents:
+                    documents[name] = None
+                    documents[name] = load_named_workload(self._workspace, name)
+                document = documents[name]
+                if document is not None:
+                    found[name, environment] = document
+                    diagnostics += engine_faults(document, application=self.application, environment=environment, engine="aws")
+                    read_env_files(document, self._workspace.root, self.application, environment)
+            except ManifestError as error:
+                diagnostics += error.diagnostics
+        if diagnostics:
+            raise ManifestError(list(dict.fromkeys(diagnostics)))
+        return found
+
+    def publish(
+        self,
+        documents: Mapping[Target, WorkloadDocument],
+        out: Print,
+        *,
+        revision: str,
+        tag: str | None = None,
+        execution: str = "",
+    ) -> dict[Target, Images]:
+        """Build each image once and push it to where each environment takes it from.
+
+        Args:
+            documents: The workloads and environments.
+            out: Takes progress, line by line.
+            revision: The commit, as `ReleaseDescription.revision` has it.
+            tag: Of the images, instead of the commit.
+            execution: As in `ImageRequest.execution`.
+
+        Raises:
+            CopilotError: As `publish_images` does.
+        """
+        builds = [
+            build for target, document in documents.items() for build in self._builds(target, document, revision, execution)
+        ]
+        grouped: dict[str, list[_Build]] = {}
+        for build in builds:
+            grouped.setdefault(build.identity, []).append(build)
+        wanted = [
+            Wanted(same[0].request, tuple({b.repository.uri: b.repository for b in same}.values()), same[0].sidecar)
+            for same in grouped.values()
+        ]
+        published = publish_images(wanted, out, tag=tag) if wanted else []
+        references: dict[Target, dict[str, str]] = {target: {} for target in documents}
+        for same, there in zip(grouped.values(), published, strict=True):
+            for build in same:
+                references[build.target][build.container] = there[build.repository.uri]
+        return {target: _images(target[0], found) for target, found in references.items()}
+
+    def _builds(self, target: Target, document: WorkloadDocument, revision: str, execution: str) -> Iterator[_Build]:
+        name, environment = target
+        manifest = document.model.resolved(environment, self.application)
+        platform = manifest.platform or _PLATFORM
+        place = self.place(environment)
+        for container, source in _sources(manifest).items():
+            if source.build is not None:
+                request = image_request(
+                    self._workspace, name, source.build, platform=platform, revision=revision, execution=execution
+                )
+                yield _Build(target, container, request, Repository(self._uri(place, name), place.aws))
+
+    def named(self, documents: Mapping[Target, WorkloadDocument], tag: str | None = None) -> dict[Target, Images]:
+        """What images will be called, without building or pushing any."""
+        found = {}
+        for (name, environment), document in documents.items():
+            manifest = document.model.resolved(environment, self.application)
+            uri = self._uri(self.place(environment), name)
+            built = [container for container, source in _sources(manifest).items() if source.build is not None]
+            references = {c: f"{uri}:{'' if c == name else f'{c}-'}{tag or LATEST}" for c in built}
+            found[name, environment] = _images(name, references)
+        return found
+
+    def package(self, target: Target, document: WorkloadDocument, images: Images, *, upload: bool) -> Package:
+        """The stack of a workload.
+
+        Args:
+            target: The workload and the environment.
+            document: Its manifest.
+            images: Its images.
+            upload: Whether what its template names in S3 is put there.
+
+        Raises:
+            ManifestError: Something is wrong with its addons.
+            UnsupportedError: It asks for something that the environment does not have.
+            EngineUnavailableError: AWS refuses, or does not answer.
+        """
+        name, environment = target
+        place = self.place(environment)
+        manifest = document.model.resolved(environment, self.application)
+        bucket = ArtifactBucket(place.aws, place.resources.bucket)
+        settings = WorkloadSettings(
+            application=self.application,
+            environment=environment,
+            manifest=manifest,
+            manifest_text=document.text,
+            facts=place.facts,
+            image=images.main,
+            sidecar_images=images.sidecars,
+            env_files=self._env_files(manifest, bucket, upload=upload),
+            rule_place=self._rule_place(manifest),
+            artifact_key=place.resources.key_arn,
+            addons=self._addons(name, bucket, upload=upload),
+            permissions_boundary=self._record.permissions_boundary or None,
+            tags=self._record.tags,
+        )
+        made = workload_stack(settings)
+        return Package(name, environment, render(made.template), made.parameters, made.tags)
+
+    def request(self, package: Package, *, tags: Mapping[str, str], rollback: bool) -> StackRequest:
+        """What CloudFormation is asked for to deploy a package."""
+        place = self.place(package.environment)
+        return StackRequest(
+            name=names.workload_stack(self.application, package.environment, package.workload),
+            template=package.template,
+            parameters=package.parameters,
+            tags={**tags, **package.tags},
+            role_arn=place.record.execution_role,
+            bucket=place.resources.bucket,
+            rollback=rollback,
+        )
+
+    def _uri(self, place: Place, workload: str) -> str:
+        uri = place.resources.repositories.get(workload)
+        if uri is None:
+            raise NotFoundError(
+                f"application `{self.application}` has no ECR repository for `{workload}` in {place.record.region}",
+                hint=f"make one: `copilot svc init --name {workload}`",
+            )
+        return uri
+
+    def _rule_place(self, manifest: Workload) -> int:
+        http = getattr(manifest, "http", None)
+        return self._store.claim_rule_place(self.application, manifest.name) if http is not None else 0
+
+    def _env_files(self, manifest: Workload, bucket: ArtifactBucket, *, upload: bool) -> dict[str, str]:
+        root = self._workspace.root
+        if upload:
+            return upload_env_files(bucket, root, manifest.env_files)
+        contents = {container: (path, (root / path).read_bytes()) for container, path in manifest.env_files.items()}
+        return {container: bucket.arn(env_file_key(*found)) for container, found in contents.items()}
+
+    def _addons(self, workload: str, bucket: ArtifactBucket, *, upload: bool) -> Addons | None:
+        addons = read_addons(self._workspace.folder / workload / "addons")
+        if addons is None:
+            return None
+        if upload:
+            url = upload_addons_template(bucket, workload, addons.text)
+        else:
+            url = bucket.url(addons_key(workload, addons.text.encode()))
+        return Addons(url, addons.parameters, addons.outputs)
+
+
+def _sources(manifest: Workload) -> dict[str, ImageSource]:
+    """Where the image of each container comes from."""
+    return {manifest.name: manifest.image, **{name: sidecar.image for name, sidecar in manifest.sidecars.items()}}
+
+
+def _images(workload: str, references: Mapping[str, str]) -> Images:
+    sidecars = {container: reference for container, reference in references.items() if container != workload}
+    return Images(references.get(workload), sidecars)

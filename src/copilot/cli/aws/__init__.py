@@ -1,0 +1,1 @@
+"""What commands do when the engine is aws, where that differs from the local engine."""

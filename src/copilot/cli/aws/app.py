@@ -1,0 +1,133 @@
+"""``copilot app`` on AWS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from copilot.cli import _ask
+from copilot.cli._output import bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table
+from copilot.cli.aws._stacks import plain_watch
+from copilot.errors import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from copilot.aws.engine import AwsEngine
+    from copilot.cli._context import Context
+    from copilot.workspace import Workspace
+
+JOB = "Scheduled Job"
+
+
+def init(
+    context: Context, name: str, *, domain: str | None, permissions_boundary: str | None, tags: Mapping[str, str] | None
+) -> None:
+    """Create an application, or take over the one of this workspace from the local engine; each step can be run again."""
+    engine = context.aws
+    workspace = context.workspace
+    exists = any(application.name == name for application in engine.applications())
+    if exists and (domain or permissions_boundary):
+        raise ConflictError(
+            f"application `{name}` exists, and its domain and permissions boundary cannot be changed",
+            hint="leave `--domain` and `--permissions-boundary` out",
+        )
+    where = f"account {engine.aws.account}, {engine.aws.region}"
+    with progress(f"Creating application {name} in {where}"):
+        engine.in_account.create(name, domain=domain, permissions_boundary=permissions_boundary, tags=tags, watch=plain_watch)
+    came_from = workspace.engine if workspace is not None else None
+    workspace = _marked(workspace, name)
+    if exists:
+        say(f"Application {bold(name)} exists in {where}, and this repository is part of it.")
+    else:
+        say_done(f"Created application {bold(name)} in {where}")
+    say(f"  wrote {shown_path(workspace.folder / '.workspace')}")
+    if came_from == "local":
+        say("  The aws engine runs it from now on. What runs on this machine still does; `--engine local` comes back to it.")
+    _register(engine, workspace, name)
+    if not engine.environments(name):
+        say_next("copilot env init --name test")
+    else:
+        say_next("copilot deploy" if workspace.workloads() else "copilot svc init")
+
+
+def show(context: Context, name: str, *, as_json: bool) -> None:
+    """What it is made of."""
+    engine = context.aws
+    with progress("Asking AWS"):
+        record = engine.store.application(name)
+        environments = engine.environments(name)
+        workloads = engine.workloads(name)
+    services = [w for w in workloads if w.type != JOB]
+    jobs = [w for w in workloads if w.type == JOB]
+    if as_json:
+        held = {"environments": environments, "services": services, "jobs": jobs}
+        print_json({"name": name, "engine": "aws", "uri": record.domain, "account": record.account, **held})
+        return
+    rows = {
+        "Application": bold(name),
+        "Engine": "aws",
+        "Account": record.account,
+        "Domain": record.domain,
+        "Permissions boundary": record.permissions_boundary,
+    }
+    out(fields({label: value for label, value in rows.items() if value}))
+    out("\nEnvironments")
+    rows_ = [(e.name, e.account, e.region) for e in engine.store.environments(name)]
+    out(table(rows_, ("name", "account", "region")) if rows_ else dim("none"))
+    out("\nServices")
+    out(table([(w.name, w.type) for w in services], ("name", "type")) if services else dim("none"))
+    if jobs:
+        out("\nJobs")
+        out(table([(w.name, w.type) for w in jobs], ("name", "type")))
+
+
+def delete(context: Context, name: str, *, yes: bool) -> None:
+    """Its workloads and environments first, then its images and what was uploaded for it, then itself."""
+    engine = context.aws
+    with progress("Asking AWS"):
+        environments = engine.environments(name)
+        workloads = engine.workloads(name)
+    held = {"environment": len(environments), "workload": len(workloads)}
+    contents = ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for what, n in held.items() if n)
+    question = f"Delete application {name}{f' with {contents}' if contents else ''}, all its images and uploaded files?"
+    _ask.confirm_deletion(question, yes=yes)
+    for workload in workloads:
+        with progress(f"Deleting {workload.name}"):
+            engine.delete_workload(name, workload.name)
+        say_done(f"Deleted {bold(workload.name)}")
+    for environment in environments:
+        with progress(f"Deleting environment {environment.name}"):
+            engine.delete_environment(name, environment.name)
+        say_done(f"Deleted environment {bold(environment.name)}")
+    with progress(f"Deleting application {name}"):
+        engine.delete_application(name)
+    say_done(f"Deleted application {bold(name)}")
+    workspace = context.workspace
+    if workspace is not None and workspace.application == name:
+        marker = workspace.folder / ".workspace"
+        marker.unlink(missing_ok=True)
+        say(f"  removed {shown_path(marker)}; the manifests beside it stay")
+    say_next("copilot app init --engine aws")
+
+
+def _marked(workspace: Workspace | None, name: str) -> Workspace:
+    from copilot.workspace import Workspace as Folder
+
+    if workspace is None:
+        return Folder.create(Path.cwd(), application=name, engine="aws")
+    return workspace if workspace.engine == "aws" else workspace.moved("aws")
+
+
+def _register(engine: AwsEngine, workspace: Workspace, name: str) -> None:
+    """Make the services and jobs of a repository that has some already part of the application."""
+    from copilot.validation import load_named_workload
+
+    known = {workload.name for workload in engine.workloads(name)}
+    new = [workload for workload in workspace.workloads() if workload not in known]
+    for workload in new:
+        type_ = load_named_workload(workspace, workload).model.type
+        with progress(f"Adding {workload}"):
+            engine.register_workload(name, workload, type_)
+    if new:
+        say(f"  added {', '.join(new)}, whose manifests are here")

@@ -1,0 +1,160 @@
+"""``copilot deploy``, ``svc|job deploy`` and ``svc|job package`` on AWS."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from copilot.cli._output import OK, bold, dim, duration, green, out, progress, say, say_next, shown_path
+from copilot.cli.aws._stacks import Wish, change_stack, say_outcome, show_difference
+from copilot.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from copilot.aws.packaging import Package, Packager, Target
+    from copilot.aws.stack_values import StackEvent
+    from copilot.cli._context import Context
+    from copilot.workspace import Workspace
+
+_JOB = "Scheduled Job"
+
+
+@dataclass(frozen=True)
+class DeployFlags:
+    """The flags of a deployment.
+
+    Attributes:
+        tag: Of the images; None: the commit.
+        tags: More tags on what is made.
+        force: Start new tasks even if nothing changes.
+        rollback: Whether AWS undoes a deployment that fails.
+        wish: How stacks are changed.
+    """
+
+    tag: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    force: bool = False
+    rollback: bool = True
+    wish: Wish = field(default_factory=Wish)
+
+
+def deploy(context: Context, workloads: Sequence[str], environment: str, flags: DeployFlags) -> None:
+    """Build what is in the working tree, push it, and change one stack after the other."""
+    from copilot.aws.packaging import Packager
+    from copilot.cli.deploy import revision_of
+
+    workspace = _own_workspace(context)
+    packager = Packager(context.aws.aws, workspace)
+    targets = [(name, environment) for name in workloads]
+    documents = packager.load(targets)
+    _register(context, {name: document.model.type for (name, _), document in documents.items()})
+    with progress("Asking AWS about the environment"):
+        packager.place(environment)
+    revision = revision_of(workspace.root)
+    images = packager.publish(documents, lambda line: say(dim(f"  {line}")), revision=revision, tag=flags.tag)
+    for target in targets:
+        package = packager.package(target, documents[target], images[target], upload=True)
+        _deploy_one(packager, package, flags)
+    first, _ = targets[0]
+    job = documents[targets[0]].model.type == _JOB
+    look = "job run" if job else "svc status"
+    urls = [url for name in workloads if (url := _url(context, name, environment))]
+    for url in urls:
+        out(url)
+    say_next(f"copilot {look} --name {first} --env {environment}")
+
+
+def package(
+    context: Context,
+    workload: str,
+    environment: str,
+    *,
+    output_dir: Path | None,
+    tag: str | None,
+    upload: bool,
+    diff: bool,
+) -> bool:
+    """Print a workload's template, or write it with its parameters; the answer is whether ``diff`` found anything to change."""
+    from copilot.aws.packaging import Packager
+    from copilot.aws.stacks import Stacks
+    from copilot.cli.deploy import revision_of
+
+    workspace = _own_workspace(context)
+    packager = Packager(context.aws.aws, workspace)
+    target: Target = (workload, environment)
+    documents = packager.load([target])
+    if upload:
+        _register(context, {workload: documents[target].model.type})
+        revision = revision_of(workspace.root)
+        images = packager.publish(documents, lambda line: say(dim(f"  {line}")), revision=revision, tag=tag)
+    else:
+        images = packager.named(documents, tag)
+    made = packager.package(target, documents[target], images[target], upload=upload)
+    if diff:
+        request = packager.request(made, tags={}, rollback=True)
+        with progress(f"Working out what changes in {request.name}"):
+            stacks = Stacks(packager.place(environment).aws)
+            proposal = stacks.propose(request)
+        if proposal is None:
+            say("Nothing would change.")
+            return False
+        with proposal:
+            return show_difference(stacks, proposal)
+    if output_dir is None:
+        out(made.template, newline=False)
+        return True
+    for path in made.write(output_dir):
+        say(f"  wrote {shown_path(path)}")
+    return True
+
+
+def _deploy_one(packager: Packager, made: Package, flags: DeployFlags) -> None:
+    from copilot.aws.services import Services
+    from copilot.aws.stacks import Stacks
+
+    aws = packager.place(made.environment).aws
+    services = Services(aws, packager.application, made.environment)
+
+    def explain(event: StackEvent) -> Sequence[str]:
+        return services.stopped_because(made.workload) if event.type == "AWS::ECS::Service" else ()
+
+    what = f"{made.workload} to {made.environment}"
+    begin = time.monotonic()
+    request = packager.request(made, tags=flags.tags, rollback=flags.rollback)
+    outcome = change_stack(Stacks(aws), request, flags.wish, clear_failed=True, explain=explain)
+    if outcome == "unchanged" and flags.force:
+        with progress(f"Starting new tasks of {made.workload}"):
+            services.restart(made.workload)
+        say(f"{green(OK)} Started new tasks of {bold(what)} in {duration(time.monotonic() - begin)}; nothing else changes")
+        return
+    say_outcome(outcome, what, time.monotonic() - begin)
+    if outcome == "unchanged":
+        say(f"  New tasks all the same: copilot svc deploy --name {made.workload} --env {made.environment} --force")
+
+
+def _register(context: Context, types: Mapping[str, str]) -> None:
+    """Make workloads part of the application that were never added, such as those that come from the local engine."""
+    engine = context.aws
+    known = {workload.name for workload in engine.workloads(context.app)}
+    for name, type_ in types.items():
+        if name not in known:
+            with progress(f"Adding {name} to application {context.app}"):
+                engine.register_workload(context.app, name, type_)
+
+
+def _own_workspace(context: Context) -> Workspace:
+    workspace = context.require_workspace()
+    if context.app != workspace.application:
+        raise UsageError(
+            f"this repository belongs to application `{workspace.application}`, not `{context.app}`",
+            hint="leave `--app` out, or go to the other repository",
+        )
+    return workspace
+
+
+def _url(context: Context, workload: str, environment: str) -> str | None:
+    states = context.aws.service(context.app, workload).environments
+    return next((state.url for state in states if state.environment == environment), None)
