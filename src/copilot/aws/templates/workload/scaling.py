@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from troposphere import GetAtt, Join, Ref, Template, ecs
@@ -10,15 +10,18 @@ from troposphere import applicationautoscaling as autoscaling
 
 from copilot.aws.templates.rendering import described
 from copilot.aws.templates.workload.alarms import service_dimensions
+from copilot.aws.templates.workload.environment_variables import QUEUE
 from copilot.aws.templates.workload.network import from_controller, imported
 from copilot.aws.templates.workload.queue import own_queues
 from copilot.aws.templates.workload.settings import WorkloadSettings
-from copilot.manifest.scaling import Count, QueueDelay, Target
+from copilot.manifest.scaling import Count, PercentageTarget, QueueDelay, RequestsTarget, ResponseTimeTarget, Target
 from copilot.manifest.workload import BackendService, Service
 
 _TARGET = "AutoScalingTarget"
 _IN_SECONDS, _OUT_SECONDS = 120, 60
 _FARGATE, _SPOT = "FARGATE", "FARGATE_SPOT"
+
+_Measured = PercentageTarget | RequestsTarget | ResponseTimeTarget
 
 
 def launch(settings: WorkloadSettings) -> dict[str, Any]:
@@ -59,35 +62,11 @@ def add_scaling(template: Template, settings: WorkloadSettings) -> None:
             Metadata=described("The bounds within which your service scales"),
         )
     )
-    for share, metric in ((count.cpu_percentage, "CPU"), (count.memory_percentage, "Memory")):
-        if share is not None:
-            name = f"ECSServiceAverage{metric}Utilization"
-            predefined = autoscaling.PredefinedMetricSpecification(PredefinedMetricType=name)
-            _add_policy(template, count, share, name, share.value, f"{metric} use", PredefinedMetricSpecification=predefined)
-    if count.requests is not None:
-        measured = _of_load_balancer(settings, "RequestCountPerTarget", "Sum")
-        _add_policy(
-            template,
-            count,
-            count.requests,
-            "ALBSumRequestCountPerTarget",
-            count.requests.value,
-            "requests",
-            CustomizedMetricSpecification=measured,
-        )
-    if count.response_time is not None:
-        measured = _of_load_balancer(settings, "TargetResponseTime", "Average")
-        _add_policy(
-            template,
-            count,
-            count.response_time,
-            "ALBAverageResponseTime",
-            count.response_time.value,
-            "response time",
-            CustomizedMetricSpecification=measured,
-        )
+    for target, name, what, metric in _metrics(settings, count):
+        if target is not None:
+            _add_policy(template, count, target, name, what, metric)
     if count.queue_delay is not None:
-        for queue in ("EventsQueue", *own_queues(settings)):
+        for queue in (QUEUE, *own_queues(settings)):
             _add_queue_policy(template, settings, count, count.queue_delay, queue)
 
 
@@ -100,7 +79,19 @@ def _provider(name: str, weight: int, base: int | None = None) -> ecs.CapacityPr
     return ecs.CapacityProviderStrategyItem(CapacityProvider=name, Weight=weight, **given)
 
 
-def _add_policy(template: Template, count: Count, target: Target, name: str, value: float, what: str, **metric: Any) -> None:
+def _metrics(settings: WorkloadSettings, count: Count) -> list[tuple[_Measured | None, str, str, dict[str, Any]]]:
+    """What a service may be scaled by, but for its queue: the target, the name of its policy, what it is, and its measure."""
+    requests = _of_load_balancer(settings, "RequestCountPerTarget", "Sum")
+    answers = _of_load_balancer(settings, "TargetResponseTime", "Average")
+    return [
+        (count.cpu_percentage, "ECSServiceAverageCPUUtilization", "CPU use", _of_tasks("CPU")),
+        (count.memory_percentage, "ECSServiceAverageMemoryUtilization", "memory use", _of_tasks("Memory")),
+        (count.requests, "ALBSumRequestCountPerTarget", "requests", requests),
+        (count.response_time, "ALBAverageResponseTime", "response time", answers),
+    ]
+
+
+def _add_policy(template: Template, count: Count, target: _Measured, name: str, what: str, metric: Mapping[str, Any]) -> None:
     template.add_resource(
         autoscaling.ScalingPolicy(
             f"AutoScalingPolicy{name}",
@@ -108,29 +99,29 @@ def _add_policy(template: Template, count: Count, target: Target, name: str, val
             PolicyName=Join("-", [Ref("WorkloadName"), name, "ScalingPolicy"]),
             PolicyType="TargetTrackingScaling",
             ScalingTargetId=Ref(_TARGET),
-            TargetTrackingScalingPolicyConfiguration=_tracking(count, target, value, **metric),
+            TargetTrackingScalingPolicyConfiguration=_tracking(count, target, target.value, metric),
             Metadata=described(f"A policy to scale your service by {what}"),
         )
     )
 
 
 def _add_queue_policy(template: Template, settings: WorkloadSettings, count: Count, delay: QueueDelay, queue: str) -> None:
-    backlog = autoscaling.CustomizedMetricSpecification(Metrics=_backlog(settings, queue))
+    backlog = {"CustomizedMetricSpecification": autoscaling.CustomizedMetricSpecification(Metrics=_backlog(settings, queue))}
     template.add_resource(
         autoscaling.ScalingPolicy(
             f"AutoScalingPolicy{queue}",
             PolicyName=Join("-", [Ref("WorkloadName"), "BacklogPerTask", GetAtt(queue, "QueueName")]),
             PolicyType="TargetTrackingScaling",
             ScalingTargetId=Ref(_TARGET),
-            TargetTrackingScalingPolicyConfiguration=_tracking(
-                count, delay, delay.backlog, CustomizedMetricSpecification=backlog
-            ),
+            TargetTrackingScalingPolicyConfiguration=_tracking(count, delay, delay.backlog, backlog),
             Metadata=described(f"A policy to scale your service by the messages that wait in {queue}"),
         )
     )
 
 
-def _tracking(count: Count, target: Target, value: float, **metric: Any) -> autoscaling.TargetTrackingScalingPolicyConfiguration:
+def _tracking(
+    count: Count, target: Target, value: float, metric: Mapping[str, Any]
+) -> autoscaling.TargetTrackingScalingPolicyConfiguration:
     return autoscaling.TargetTrackingScalingPolicyConfiguration(
         ScaleInCooldown=_rest(count, target, "in_", _IN_SECONDS),
         ScaleOutCooldown=_rest(count, target, "out", _OUT_SECONDS),
@@ -148,9 +139,14 @@ def _rest(count: Count, target: Target, direction: str, default: int) -> int:
     return default
 
 
-def _of_load_balancer(settings: WorkloadSettings, metric: str, statistic: str) -> autoscaling.CustomizedMetricSpecification:
+def _of_tasks(metric: str) -> dict[str, Any]:
+    name = f"ECSServiceAverage{metric}Utilization"
+    return {"PredefinedMetricSpecification": autoscaling.PredefinedMetricSpecification(PredefinedMetricType=name)}
+
+
+def _of_load_balancer(settings: WorkloadSettings, metric: str, statistic: str) -> dict[str, Any]:
     which = "Internal" if isinstance(settings.manifest, BackendService) else "Public"
-    return autoscaling.CustomizedMetricSpecification(
+    measured = autoscaling.CustomizedMetricSpecification(
         Namespace="AWS/ApplicationELB",
         MetricName=metric,
         Dimensions=[
@@ -159,6 +155,7 @@ def _of_load_balancer(settings: WorkloadSettings, metric: str, statistic: str) -
         ],
         Statistic=statistic,
     )
+    return {"CustomizedMetricSpecification": measured}
 
 
 def _backlog(settings: WorkloadSettings, queue: str) -> Sequence[autoscaling.TargetTrackingMetricDataQuery]:
