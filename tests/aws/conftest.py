@@ -20,6 +20,7 @@ from copilot.aws.client import Aws, connect
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 _DEADLINE = 60.0
+_ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -29,12 +30,12 @@ def emulator() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    program = Path(__file__).with_name("emulator.py")
-    command = [sys.executable, "-W", "ignore", str(program), "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.aws.emulated_stack_sets", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        cwd=_ROOT,
         env={**os.environ, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_PORT": str(port)},
     )
     try:

@@ -67,15 +67,25 @@ def test_the_name_is_asked_with_the_folder_as_suggestion(local: LocalEngine, ter
     assert "asked-shop" in [a.name for a in local.engine.applications()]
 
 
-def test_the_aws_engine_is_refused_plainly(cli: Cli) -> None:
-    assert "the aws engine is not part of this release yet" in cli("app", "init", "shop", "--engine", "aws").stderr
+def test_on_aws_without_a_region(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    assert "no AWS region is set" in cli("app", "init", "shop", "--engine", "aws").stderr
+    assert not Path("copilot").exists()
     Path("copilot").mkdir()
     Path("copilot/.workspace").write_text("application: shop\n")
     for line in (["app", "init"], ["env", "ls"], ["svc", "ls"], ["app", "show"]):
-        result = cli(*line)
-        assert result.exit_code == 1
-        assert "the aws engine is not part of this release yet" in result.stderr
-        assert "`engine: local`" in result.stderr
+        assert "no AWS region is set" in cli(*line).stderr
+
+
+def test_what_only_the_local_engine_does_is_refused_on_aws(cli: Cli) -> None:
+    Path("copilot").mkdir()
+    Path("copilot/.workspace").write_text("application: shop\n")
+    result = cli("pipeline", "ls")
+    assert result.exit_code == 1
+    assert "the aws engine cannot do this in this release" in result.stderr
+    assert "`engine: local`" in result.stderr
 
 
 def test_ls_prints_one_name_a_line(cli: Cli, app: str) -> None:
