@@ -44,17 +44,22 @@ def network(settings: EnvironmentSettings) -> Network:
     plan = planned_network(settings.manifest)
     public_subnets = tuple(Ref(f"PublicSubnet{number}") for number in range(1, len(plan.public) + 1))
     private_subnets = tuple(Ref(f"PrivateSubnet{number}") for number in range(1, len(plan.private) + 1))
-    return Network(Ref("VPC"), public_subnets, private_subnets, imported=False, resources=tuple(_resources(plan)))
+    return Network(
+        Ref("VPC"), public_subnets, private_subnets, imported=False, resources=tuple(_resources(plan, settings.region))
+    )
 
 
-def _resources(plan: NetworkPlan) -> list[AWSObject]:
-    public = [_subnet("Public", index, subnet) for index, subnet in enumerate(plan.public)]
-    private = [_subnet("Private", index, subnet) for index, subnet in enumerate(plan.private)]
+def _resources(plan: NetworkPlan, region: str) -> list[AWSObject]:
+    public = [_subnet("Public", index, subnet, region) for index, subnet in enumerate(plan.public)]
+    private = [_subnet("Private", index, subnet, region) for index, subnet in enumerate(plan.private)]
     associations = [
         ec2.SubnetRouteTableAssociation(
-            f"{subnet.title}RouteTableAssociation", RouteTableId=Ref("PublicRouteTable"), SubnetId=Ref(subnet.title)
+            f"{subnet.title}RouteTableAssociation",
+            RouteTableId=Ref("PublicRouteTable"),
+            SubnetId=Ref(subnet.title),
+            Metadata=described(f"The tie between public subnet {number} and its ways out"),
         )
-        for subnet in public
+        for number, subnet in enumerate(public, start=1)
     ]
     gateways = [resource for number in range(1, len(private) + 1) for resource in _nat_gateway(number)]
     return [*_internet(plan.cidr), *public, *private, *associations, *gateways]
@@ -97,14 +102,14 @@ def _internet(cidr: str) -> list[AWSObject]:
     ]
 
 
-def _subnet(kind: str, index: int, plan: SubnetPlan) -> ec2.Subnet:
+def _subnet(kind: str, index: int, plan: SubnetPlan, region: str) -> ec2.Subnet:
     public = kind == "Public"
     text = "that the internet reaches" if public else "that the internet does not reach"
     return ec2.Subnet(
         f"{kind}Subnet{index + 1}",
         CidrBlock=plan.cidr,
         VpcId=Ref("VPC"),
-        AvailabilityZone=plan.zone or Select(index, GetAZs("")),
+        AvailabilityZone=_zone(region, plan.zone) if plan.zone else Select(index, GetAZs("")),
         MapPublicIpOnLaunch=public,
         Tags=[_name(f"-{'pub' if public else 'priv'}{index}")],
         Metadata=described(f"A {kind.lower()} subnet ({index + 1}), {text}"),
@@ -148,6 +153,10 @@ def _nat_gateway(number: int) -> list[AWSObject]:
             Metadata=described(f"The tie between private subnet {number} and its ways out"),
         ),
     ]
+
+
+def _zone(region: str, zone: str) -> Any:
+    return Sub(f"${{AWS::Region}}{zone.removeprefix(region)}") if zone.startswith(region) else zone
 
 
 def _name(end: str = "") -> Tag:

@@ -96,9 +96,9 @@ def environment_group(settings: EnvironmentSettings, network: Network) -> list[A
 
 
 def _rule(rule: SecurityGroupRule) -> ec2.SecurityGroupRule:
-    return ec2.SecurityGroupRule(
-        IpProtocol=rule.ip_protocol, FromPort=rule.ports.first, ToPort=rule.ports.last, CidrIp=str(rule.cidr)
-    )
+    # With all protocols go all ports: EC2 takes no heed of others.
+    ports: dict[str, Any] = {} if rule.ip_protocol == "-1" else {"FromPort": rule.ports.first, "ToPort": rule.ports.last}
+    return ec2.SecurityGroupRule(IpProtocol=rule.ip_protocol, CidrIp=str(rule.cidr), **ports)
 
 
 def internal_groups(settings: EnvironmentSettings, network: Network) -> list[AWSObject]:
