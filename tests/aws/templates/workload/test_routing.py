@@ -109,6 +109,11 @@ def test_no_load_balancer_no_routes() -> None:
             "has 6 values",
         ),
         (BACKEND, "http: {path: /x, allowed_source_ips: [10.1.0.0/16, 10.2.0.0/16]}", FACTS, "has 6 values"),
+        (WEB, "http: {path: /, healthcheck: {interval: 2s}}", FACTS, "has 2 seconds for `interval` of its health checks"),
+        (WEB, "http: {path: /, healthcheck: {timeout: 2500ms}}", FACTS, "has 2.5 seconds for `timeout`"),
+        (WEB, "http: {path: /, healthcheck: {healthy_threshold: 1}}", FACTS, "has 1 for `healthy_threshold`"),
+        (WEB, "http: {path: /, healthcheck: {timeout: 30s}}", FACTS, "every 30 seconds that may take 30"),
+        (WEB, "http: {path: /, healthcheck: {interval: 5s}}", FACTS, "every 5 seconds that may take 5"),
     ],
 )
 def test_what_an_environment_does_not_have(kind: str, more: str, facts: Any, problem: str) -> None:

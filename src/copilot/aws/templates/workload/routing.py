@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from copilot.aws.templates.workload.ports import Target, routing_rules, target
 from copilot.aws.templates.workload.settings import WorkloadSettings
 from copilot.errors import UnsupportedError
-from copilot.manifest.http import RoutingRule
+from copilot.manifest.http import RoutingRule, RuleHealthCheck
 from copilot.manifest.workload import BackendService, LoadBalancedWebService
 
 PLACES = 362
@@ -32,6 +32,11 @@ _PER_LENGTH = 2900
 
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
 _VALUES_OF_A_RULE = 5
+
+# What load balancers take for health checks, and what they take it for where nothing is said, in seconds
+# (https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html).
+_HEALTH_CHECKS = {"healthy_threshold": (2, 10), "unhealthy_threshold": (2, 10), "interval": (5, 300), "timeout": (2, 120)}
+_INTERVAL, _TIMEOUT = 30, 5
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,7 @@ def routes(settings: WorkloadSettings) -> list[Route]:
     found = []
     for number, rule in enumerate(rules):
         _check(settings, rule)
+        _check_health_check(settings, rule.healthcheck)
         path = normal_path(rule.path)
         found.append(
             Route(
@@ -173,4 +179,22 @@ def _check(settings: WorkloadSettings, rule: RoutingRule) -> None:
             f"the routing rule of `{name}` for `{rule.path}` has {values} values, and load balancers take {_VALUES_OF_A_RULE}: "
             "each name in `alias` and each range in `allowed_source_ips` is one, and a path is two (`/` is one)",
             hint="divide them among several of `http.additional_rules`",
+        )
+
+
+def _check_health_check(settings: WorkloadSettings, check: RuleHealthCheck) -> None:
+    said = {key: getattr(check, key) for key in _HEALTH_CHECKS if key in check.model_fields_set}
+    for key, value in said.items():
+        least, most = _HEALTH_CHECKS[key]
+        if not least <= value <= most or value != int(value):
+            unit = "" if key.endswith("threshold") else " whole seconds"
+            raise UnsupportedError(
+                f"`{settings.manifest.name}` has {value:g}{unit.removeprefix(' whole')} for `{key}` of its health checks",
+                hint=f"load balancers take {least} to {most}{unit}",
+            )
+    interval, timeout = said.get("interval", _INTERVAL), said.get("timeout", _TIMEOUT)
+    if interval <= timeout:
+        raise UnsupportedError(
+            f"`{settings.manifest.name}` has health checks every {interval:g} seconds that may take {timeout:g}",
+            hint="write a `timeout` that is shorter than the `interval`",
         )
