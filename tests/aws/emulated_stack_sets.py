@@ -2,8 +2,9 @@
 
 moto keeps the template of a StackSet and never brings it to the instances. Here an update reaches every instance; an operation
 that fails in a region says so, with the reason; one operation runs at a time; identifiers and names are used once; a bucket with
-something in it is not deleted, and a key stays when its policy changes. How long operations take is set as for moto's own
-models, for model `MODEL` (``POST /moto-api/state-manager/set-transition``).
+something in it is not deleted, a key stays when its policy changes, a zone knows its name servers, and lists in parameters are
+text. How long operations take is set as for moto's own models, for model `MODEL`
+(``POST /moto-api/state-manager/set-transition``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from moto.cloudformation import models, urls
+from moto.cloudformation import models, parsing, urls
 from moto.cloudformation.exceptions import CloudFormationError
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult
@@ -22,11 +23,12 @@ from moto.core.utils import utcnow
 from moto.kms.models import Key
 from moto.moto_api import state_manager
 from moto.moto_api._internal.managed_state_model import ManagedState
+from moto.route53.models import FakeZone
 from moto.s3.models import FakeBucket, s3_backends
 from moto.server import main
 from moto.utilities.utils import get_partition
 
-from tests.aws import emulator
+from tests.aws import emulated_resources, emulator
 
 MODEL = "cloudformation::stack-set-operation"
 
@@ -200,16 +202,46 @@ def _update_key(cls: Any, /, original_resource: Key, cloudformation_json: Any, *
     return original_resource
 
 
+def _name_servers(self: Any, attribute: str) -> list[str]:
+    del attribute
+    return list(self.delegation_set.name_servers)
+
+
+_listed = models.Stack.parameter_list.fget  # type: ignore[attr-defined] # a property
+
+
+def _parameter_list(self: models.Stack) -> list[dict[str, Any]]:
+    """The parameters as they were given; moto answers with how Python writes a list."""
+
+    def given(value: Any) -> Any:
+        return ",".join(value) if isinstance(value, list) else value
+
+    return [{**each, "ParameterValue": given(each["ParameterValue"])} for each in _listed(self)]
+
+
+_update = parsing.parse_and_update_resource
+
+
+def _update_unless_absent(logical_id: str, resource_json: Any, resources_map: Any, account_id: str, region_name: str) -> Any:
+    """A resource whose condition is not met is not there, and there is nothing of it to update."""
+    there = resources_map[logical_id] is not None
+    return _update(logical_id, resource_json, resources_map, account_id, region_name) if there else None
+
+
 def mend() -> None:
     """Let StackSets do what they do in CloudFormation."""
     setattr(models, "StackInstance", Instance)  # noqa: B010 - the type checker lets no class or method be assigned
     setattr(FakeBucket, "delete_from_cloudformation_json", classmethod(_delete_bucket))  # noqa: B010 - likewise
     setattr(Key, "update_from_cloudformation_json", classmethod(_update_key))  # noqa: B010 - likewise
+    setattr(FakeZone, "get_cfn_attribute", _name_servers)  # noqa: B010 - likewise
+    setattr(models.Stack, "parameter_list", property(_parameter_list))  # noqa: B010 - likewise
+    setattr(parsing, "parse_and_update_resource", _update_unless_absent)  # noqa: B010 - likewise
     urls.url_paths["{0}/$"] = Responses.dispatch
     state_manager.register_default_transition(MODEL, {"progression": "immediate"})
 
 
 if __name__ == "__main__":
     emulator.mend()
+    emulated_resources.mend()
     mend()
     main()

@@ -109,7 +109,7 @@ Outputs:
   PipelineBucket:
     Value: !Ref PipelineBuiltArtifactBucket
   TemplateVersion: {{Value: v1.34.1}}
-  StackSetOpId: {{Value: {version}}}
+  StackSetOpId: {{Value: '{version}'}}
 """
 
 
