@@ -161,6 +161,8 @@ def _of_load_balancer(settings: WorkloadSettings, metric: str, statistic: str) -
 def _backlog(settings: WorkloadSettings, queue: str) -> Sequence[autoscaling.TargetTrackingMetricDataQuery]:
     """How many messages wait for each task, counted by CloudWatch itself.
 
+    A policy may track an expression with any function of CloudWatch
+    (https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking-metric-math.html).
     A task reports its CPU use once a minute, so the number of reports is the number of tasks
     (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cw_running_task_count.html). No reports count as one task, so
     that messages bring the first one up.
