@@ -74,10 +74,22 @@ def init(context: Context, name: str | None, runtime: str | None, port: int | No
         aws_env.init(context, name, *answers(aws))
         return
     with progress(f"Creating environment {name}"):
-        environment = context.local.create_environment(app, name, runtime, port)
+        container_engine = None if runtime == "host" else _container_engine()
+        environment = context.local.create_environment(app, name, runtime, port, container_engine)
     say_done(f"Created environment {bold(name)} in application {bold(app)}")
     say(fields({"  Runtime": environment.runtime, "  URL": environment.url or ""}))
     say_next(f"copilot deploy --env {name}" if context.engine.workloads(app) else "copilot svc init")
+
+
+def _container_engine() -> str | None:
+    """The address of the container engine that this shell has in mind. The server may have been started from another one."""
+    from copilot.errors import EngineUnavailableError
+    from copilot.local.docker.endpoint import wanted_here
+
+    try:
+        return wanted_here()
+    except EngineUnavailableError:
+        return None
 
 
 @command("env ls")

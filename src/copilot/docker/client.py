@@ -1,11 +1,11 @@
-"""Runs `docker`. Which engine it talks to is the client's own business: DOCKER_HOST, DOCKER_CONTEXT, its configuration."""
+"""Runs `docker`. Which engine it talks to is the client's own business, unless it is told."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +32,12 @@ class Docker:
 
     Args:
         configuration: The folder of its configuration; None: the user's own.
+        address: Tells, before each command, where its engine is; None: where the client finds it by itself.
     """
 
-    def __init__(self, configuration: Path | None = None) -> None:
+    def __init__(self, configuration: Path | None = None, address: Callable[[], str | None] = lambda: None) -> None:
         self._program: str | None = None
+        self._address = address
         self._configuration = {} if configuration is None else {"DOCKER_CONFIG": str(configuration)}
 
     @property
@@ -71,7 +73,7 @@ class Docker:
                 [self.program, *arguments],
                 input=stdin.encode(),
                 capture_output=True,
-                env=self._variables(variables),
+                env=self.variables(variables),
                 timeout=seconds,
                 check=False,
             )
@@ -97,7 +99,7 @@ class Docker:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=self._variables(variables),
+            env=self.variables(variables),
         ) as process:
             try:
                 for line in process.stdout or ():
@@ -107,8 +109,16 @@ class Docker:
                 raise
         return process.returncode
 
-    def _variables(self, more: Mapping[str, str] | None) -> dict[str, str]:
-        return {**os.environ, **self._configuration, **(more or {})}
+    def variables(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
+        """All variables of a command: those of this process, those that lead to the engine, and these."""
+        address = self._address()
+        own = dict(os.environ)
+        if address is not None:
+            own |= {"DOCKER_HOST": address}
+            own.pop("DOCKER_CONTEXT", None)
+            if not address.startswith("tcp:"):
+                own.pop("DOCKER_TLS_VERIFY", None)
+        return {**own, **self._configuration, **(more or {})}
 
     def check(self) -> None:
         """Raises EngineUnavailableError unless an engine answers, with the reason."""

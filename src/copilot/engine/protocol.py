@@ -99,8 +99,14 @@ class Engine(Protocol):
 class LocalEngine(Engine, Protocol):
     """What else may be asked of the engine on this machine."""
 
-    def create_environment(self, app: str, name: str, runtime: str | None = None, port: int | None = None) -> Environment:
-        """Runtime and port None: chosen here. Raises ConflictError if it exists or the port is taken."""
+    def create_environment(
+        self, app: str, name: str, runtime: str | None = None, port: int | None = None, container_engine: str | None = None
+    ) -> Environment:
+        """Runtime and port None: chosen here.
+
+        ``container_engine``: the address of the one that whoever asks has in mind, None if any. Raises ConflictError if the
+        environment exists, the port is taken, or other environments are on another container engine.
+        """
         ...
 
     def releases(self, app: str, environment: str, workload: str, limit: int = 20) -> list[Release]:

@@ -120,6 +120,11 @@ class Home:
         return self.root / "caddy"
 
     @property
+    def container_engine(self) -> Path:
+        """The address of the container engine that environments are on."""
+        return self.root / "container-engine"
+
+    @property
     def secrets(self) -> Path:
         """Secrets, one file (0600) each, when no keyring answers."""
         return self.root / "secrets"

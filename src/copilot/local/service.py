@@ -93,6 +93,8 @@ class LocalService(JobOperations):
     def start(self) -> None:
         """Take up everything where an earlier server left it."""
         install_program(self._home.bin)
+        if any(environment.runtime == "docker" for environment in self._store.catalog.all_environments()):
+            self._docker.stay()
         self._deployer.recover()
         self._supervisor.start()
         self._jobs.start()
@@ -138,32 +140,42 @@ class LocalService(JobOperations):
             self.delete_environment(name, environment.name, keep_volumes)
         self._store.catalog.delete_application(name)
 
-    def create_environment(self, app: str, name: str, runtime: str | None = None, port: int | None = None) -> Environment:
+    def create_environment(
+        self, app: str, name: str, runtime: str | None = None, port: int | None = None, container_engine: str | None = None
+    ) -> LocalEnvironment:
         """See `LocalEngine`."""
-        runtime = self._choose_runtime(runtime)
+        runtime = self._choose_runtime(runtime, container_engine)
         taken = {e.port for e in self._store.catalog.all_environments()}
         candidates = [port] if port is not None else (p for p in FRONT_DOOR_PORTS if p not in taken and ports.is_free(p))
-        with ports.alone():
-            for candidate in candidates:
-                environment = self._store.catalog.add_environment(app, name, runtime, candidate)
-                if self._open_front_door(environment):
-                    return environment
+        try:
+            with ports.alone():
+                for candidate in candidates:
+                    environment = self._store.catalog.add_environment(app, name, runtime, candidate)
+                    if self._open_front_door(environment):
+                        return environment
+        finally:
+            self._settle_container_engine()
         raise ConflictError(f"port {port} is taken by another program", hint="Choose another with `--port`, or leave it out")
 
-    def _choose_runtime(self, wanted: str | None) -> str:
-        """Containers if an engine answers, unless told otherwise. Raises EngineUnavailableError if it was told, and none does."""
+    def _choose_runtime(self, wanted: str | None, container_engine: str | None) -> str:
+        """Containers if an engine of this machine answers, unless told otherwise. Raises what `DockerRuntime.take_up` does."""
         if wanted not in (None, *self._runtimes):
             raise UnsupportedError(f"there is no runtime `{wanted}`", hint=f"Available: {', '.join(self._runtimes)}")
         if wanted == "host":
             return wanted
         try:
-            self._docker.check()
-        except EngineUnavailableError as error:
+            self._docker.take_up(container_engine)
+        except (EngineUnavailableError, UnsupportedError) as error:
             if wanted is None:
                 return "host"
             way_out = "or leave out `--runtime docker`: services then run as processes of this machine"
-            raise EngineUnavailableError(error.message, hint=f"{error.hint}; {way_out}") from None
+            raise type(error)(error.message, hint=f"{error.hint}; {way_out}") from None
         return "docker"
+
+    def _settle_container_engine(self) -> None:
+        """Keep to one container engine as long as an environment is on it, and no longer."""
+        if all(environment.runtime != "docker" for environment in self._store.catalog.all_environments()):
+            self._docker.let_go()
 
     def _open_front_door(self, environment: LocalEnvironment) -> bool:
         """Have the front door answer for a new environment. False, and it is gone, if another program has its port."""
@@ -180,7 +192,7 @@ class LocalService(JobOperations):
         """See `LocalEngine`."""
         return [*self._store.catalog.environments(app)]
 
-    def environment(self, app: str, name: str) -> Environment:
+    def environment(self, app: str, name: str) -> LocalEnvironment:
         """See `LocalEngine`."""
         return self._store.catalog.environment(app, name)
 
@@ -196,6 +208,7 @@ class LocalService(JobOperations):
         self._direct.cancel(app, environment=name)
         self._jobs.remove_all(app, name)
         self._deployer.remove_environment(app, name, keep_volumes=keep_volumes)
+        self._settle_container_engine()
         if not self._store.catalog.all_environments():
             self._front_door.stop()
 

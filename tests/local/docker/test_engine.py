@@ -200,10 +200,11 @@ def test_a_container_reaches_the_front_door(shop: Shop, docker: DockerEngine) ->
     assert answer == "one"
 
 
-def test_an_engine_that_does_not_answer(shop: Shop, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_does_not_answer(shop: Shop, home: Home) -> None:
     shop.deploy("one")
     shop.service.close()
-    monkeypatch.setenv(ENGINE, NO_ENGINE)
+    address = home.container_engine.read_text()
+    home.container_engine.write_text(NO_ENGINE)
     shop.service = LocalService.open(home)
     shop.service.start()
     begin = time.monotonic()
@@ -218,7 +219,7 @@ def test_an_engine_that_does_not_answer(shop: Shop, home: Home, monkeypatch: pyt
     # What ran goes on, and is served.
     assert get(shop.port()) == (200, "one\n")
     assert [task.status for task in shop.tasks()] == ["Healthy"]
-    monkeypatch.delenv(ENGINE)
+    home.container_engine.write_text(address)
     eventually(lambda: shop.service.service("shop", "api").environments[0].problem is None, 15)
     assert shop.tasks()[0].restarts == 0
     assert shop.deploy("two").status == "Succeeded"

@@ -327,7 +327,7 @@ def test_no_engine(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = DockerRuntime(home)
     try:
         with pytest.raises(EngineUnavailableError, match=f"no container engine answers at {NO_ENGINE}"):
-            runtime.check()
+            runtime.take_up()
         assert runtime.pid("t1") is None
         assert runtime.task_ids() == []
         assert isinstance(runtime.unavailable(), EngineUnavailableError)
@@ -335,7 +335,7 @@ def test_no_engine(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
             runtime.exit_reason("t1")
         monkeypatch.setenv("PATH", "/nowhere")
         with pytest.raises(EngineUnavailableError, match="the command `docker` is not on this machine"):
-            DockerRuntime(home).check()
+            DockerRuntime(home).take_up()
     finally:
         runtime.close()
 

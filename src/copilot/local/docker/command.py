@@ -169,6 +169,11 @@ def remove_volumes(names: Iterable[str]) -> Arguments:
     return ["volume", "rm", "--force", *names]
 
 
+def current_context() -> Arguments:
+    """The name of the client's context, and the address of its engine."""
+    return ["context", "inspect", "--format", "{{.Name}} {{.Endpoints.docker.Host}}"]
+
+
 def components() -> Arguments:
     """What the engine is made of, a name a line."""
     return ["version", "--format", "{{range .Server.Components}}{{println .Name}}{{end}}"]

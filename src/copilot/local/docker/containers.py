@@ -81,6 +81,7 @@ class Containers:
         self._lock = RLock()
         self._known = Event()
         self._stopping = Event()
+        self._again = Event()
         self._thread: Thread | None = None
         self._events: subprocess.Popen[bytes] | None = None
 
@@ -122,14 +123,24 @@ class Containers:
         while left:
             left = self._look_at(left[:_AT_ONCE]) + left[_AT_ONCE:]
 
+    def look_elsewhere(self) -> None:
+        """Know the containers of another engine, of which the client has been told."""
+        self._known.clear()
+        self._end_stream()
+        self._again.set()
+
     def close(self) -> None:
         """Stop to follow the events."""
         self._stopping.set()
+        self._again.set()
+        self._end_stream()
+        if self._thread is not None:
+            self._thread.join(_SECONDS)
+
+    def _end_stream(self) -> None:
         events = self._events
         if events is not None and events.stdin is not None:
             events.stdin.close()
-        if self._thread is not None:
-            self._thread.join(_SECONDS)
 
     def _begin(self) -> None:
         if self._known.is_set():
@@ -159,7 +170,9 @@ class Containers:
             except Exception:  # noqa: BLE001 - whatever went wrong, the next look must take place
                 _log.exception("the state of the containers could not be read")
                 self._known.set()
-            self._stopping.wait(delay)
+            self._again.wait(delay)
+            if not self._stopping.is_set():
+                self._again.clear()
             delay = min(_LATEST, 2 * delay)
 
     @contextmanager
@@ -171,6 +184,7 @@ class Containers:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            env=self._docker.variables(),
         )
         self._events = process
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copilot.docker.build import build, locate
 from copilot.docker.client import Docker
 from copilot.image import ImageRequest
+from copilot.local.docker.endpoint import Endpoint
 from copilot.local.docker.names import Names, tags
 from copilot.local.home import Home
 from copilot.progress import Print
@@ -18,7 +19,7 @@ class DockerImageBuilder:
     """
 
     def __init__(self, home: Home) -> None:
-        self.docker = Docker()
+        self.docker = Docker(address=Endpoint(home).address)
         self.names = Names.of(home)
 
     def build(self, request: ImageRequest, out: Print) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import signal
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from copilot.local.docker import command, logs, names
 from copilot.local.docker.bridge import Bridge
 from copilot.local.docker.command import Container
 from copilot.local.docker.containers import Containers, State, started, stopped
+from copilot.local.docker.endpoint import DEFAULT, Endpoint, check_is_here, wanted_here
 from copilot.local.docker.names import Names
 from copilot.local.docker.spec import main_container, sidecar_containers
 from copilot.local.home import Home
@@ -46,16 +46,43 @@ class DockerRuntime:
 
     def __init__(self, home: Home) -> None:
         self.home = home
-        self.docker = Docker()
+        self._endpoint = Endpoint(home)
+        self.docker = Docker(address=self._endpoint.address)
         self.names = Names.of(home)
         self._containers = Containers(self.docker, self.names.home, self._end_all)
         self._networks: set[str] = set()
         self._bridge = Bridge(self.docker, self.names.home)
         self._lock = Lock()
 
-    def check(self) -> None:
-        """Raises EngineUnavailableError unless a container engine answers."""
-        self.docker.check()
+    def take_up(self, address: str | None = None) -> None:
+        """Have environments on the container engine at an address; None: where they are, or where this server finds one.
+
+        Raises:
+            EngineUnavailableError: It does not answer.
+            UnsupportedError: It is on another machine.
+            ConflictError: There are environments on another one.
+        """
+        settled = self._endpoint.address()
+        chosen = address or settled or wanted_here() or DEFAULT
+        check_is_here(chosen)
+        if settled is not None:
+            self._endpoint.settle(chosen)
+        Docker(address=lambda: chosen).check()
+        if settled is None:
+            self._endpoint.settle(chosen)
+            self._bridge = Bridge(self.docker, self.names.home)
+            self._networks.clear()
+            self._containers.look_elsewhere()
+
+    def stay(self) -> None:
+        """Environments are on a container engine: if it was never settled which, it is the one that is found now."""
+        if self._endpoint.address() is None:
+            with suppress(CopilotError):
+                self._endpoint.settle(wanted_here() or DEFAULT)
+
+    def let_go(self) -> None:
+        """No environment is on the container engine any more: the next one may be on another."""
+        self._endpoint.forget()
 
     def unavailable(self) -> CopilotError | None:
         """See `Runtime`."""
@@ -168,8 +195,10 @@ class DockerRuntime:
         if chosen is None or not chosen.running:
             what = f"sidecar `{sidecar}` of task" if sidecar else "task"
             raise NotFoundError(f"{what} `{task_id}` does not run")
-        # Whoever runs it may have another engine in mind than this server.
-        engine = {name: os.environ[name] for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG") if name in os.environ}
+        # Whoever runs it may have another engine in mind.
+        own = self.docker.variables()
+        engine = {name: own.get(name, "") for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY")}
+        engine |= {name: own[name] for name in ("DOCKER_CONFIG",) if name in own}
         return ExecCommand((self.docker.program, *command.execute(chosen.name, argv, interactive=interactive)), engine)
 
     def task_ids(self) -> list[str]:

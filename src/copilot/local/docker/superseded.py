@@ -9,6 +9,7 @@ from collections.abc import Container, MutableMapping, Sequence
 from datetime import datetime
 
 from copilot.docker.client import Docker
+from copilot.local.docker.endpoint import Endpoint
 from copilot.local.docker.names import Names
 from copilot.local.home import Home
 
@@ -30,7 +31,7 @@ def remove_superseded(home: Home, needed: Container[str], before: float, noticed
     Raises:
         EngineUnavailableError: The engine does not answer.
     """
-    docker = Docker()
+    docker = Docker(address=Endpoint(home).address)
     prefix = f"{Names.of(home).prefix}/"
     digests = set(docker.run(_list(prefix)).split())
     found: set[str] = set()
