@@ -7,6 +7,7 @@ that is listed is whole.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from copilot.aws import names
@@ -21,7 +22,7 @@ from copilot.aws.stacks import Stacks
 from copilot.aws.store import Store
 from copilot.aws.templates.infrastructure import Infrastructure, infrastructure_template, read_infrastructure
 from copilot.aws.templates.roles import DELEGATED_ACCOUNTS, roles_parameters, roles_template
-from copilot.errors import ConflictError, NotFoundError
+from copilot.errors import ConflictError, NotFoundError, UnsupportedError
 
 _ATTEMPTS = 5
 _DESCRIPTION = "Key, artifact bucket and image repositories of a Copilot application"
@@ -88,10 +89,10 @@ class Applications:
             template = infrastructure_template(Infrastructure(name))
             self._sets.create(self._request(record, StackSet(names.stack_set(name), "", {}), template))
         self._change(record, lambda current: current, watch)
-        if name in {each.name for each in self.store.applications()}:
-            self.store.update_application(record)
-        else:
+        if self._existing(name) is None:
             self.store.create_application(record)
+        else:
+            self.store.update_application(record)
         return record
 
     def add_workload(self, application: str, workload: str, watch: Watch = unwatched) -> None:
@@ -239,7 +240,8 @@ class Applications:
         self.store.delete_application(application)
 
     def _wanted(self, name: str, domain: str | None, boundary: str | None, tags: Mapping[str, str] | None) -> ApplicationRecord:
-        existing = next((each for each in self.store.applications() if each.name == name), None)
+        existing = self._existing(name)
+        domain = domain if domain is None else domain.rstrip(".")
         if existing is None:
             zone = self._hosted_zone(domain) if domain else ""
             self._check_boundary(boundary)
@@ -256,11 +258,16 @@ class Applications:
                 )
         return existing if tags is None else replace(existing, tags=dict(tags))
 
+    def _existing(self, name: str) -> ApplicationRecord | None:
+        with suppress(NotFoundError):
+            return self.store.application(name)
+        return None
+
     def _hosted_zone(self, domain: str) -> str:
         with explained():
             zones = self._aws.route53.list_hosted_zones_by_name(DNSName=domain)["HostedZones"]
         for zone in zones:
-            if zone["Name"].rstrip(".") == domain.rstrip(".") and not zone.get("Config", {}).get("PrivateZone"):
+            if zone["Name"].rstrip(".") == domain and not zone.get("Config", {}).get("PrivateZone"):
                 return zone["Id"].removeprefix("/hostedzone/")
         raise NotFoundError(
             f"there is no public hosted zone for `{domain}` in account {self._aws.account}",
@@ -327,9 +334,16 @@ class Applications:
             self._bucket(record.name) if len(template.encode()) > LARGEST_BODY else None,
         )
 
-    def _bucket(self, application: str) -> tuple[str, str] | None:
+    def _bucket(self, application: str) -> tuple[str, str]:
         found = (self._find_resources(application, region) for region in self.regions(application))
-        return next(((each.bucket, each.region) for each in found if each is not None), None)
+        bucket = next(((each.bucket, each.region) for each in found if each is not None), None)
+        if bucket is None:
+            raise UnsupportedError(
+                f"application `{application}` has too many workloads while it has no environment: there is no bucket yet that "
+                "CloudFormation could read so long a template from",
+                hint="make an environment first, with `copilot env init`",
+            )
+        return bucket
 
     def _instance(self, application: str, region: str) -> StackInstance | None:
         found = self._sets.instances(names.stack_set(application))

@@ -14,7 +14,7 @@ from copilot.aws.stack_values import StackEvent
 from copilot.aws.templates.infrastructure import Infrastructure, infrastructure_template, read_infrastructure
 from copilot.aws.templates.reading import read_template
 from copilot.aws.templates.roles import roles_parameters
-from copilot.errors import ConflictError, DeploymentError, NotFoundError
+from copilot.errors import ConflictError, DeploymentError, NotFoundError, UnsupportedError
 from tests.aws.conftest import ACCOUNT
 from tests.aws.replacement import assert_updates_in_place
 from tests.aws.templates import originals
@@ -90,7 +90,7 @@ def test_a_domain_is_delegated_to_the_accounts_of_environments(aws: Aws, applica
     with pytest.raises(NotFoundError, match=r"no public hosted zone for `example\.com`"):
         applications.create("shop", domain="example.com")
     zone = _zone(aws, "example.com")
-    record = applications.create("shop", domain="example.com")
+    record = applications.create("shop", domain="example.com.")
     assert (record.domain, record.hosted_zone) == ("example.com", zone)
     applications.add_environment("shop", OTHER, "us-east-1")
     stack = aws.cloudformation.describe_stacks(StackName="shop-infrastructure-roles")["Stacks"][0]
@@ -233,11 +233,12 @@ def test_a_region_goes_with_its_last_environment_when_told_to(aws: Aws, applicat
 
 def test_a_large_template_goes_through_a_bucket_of_the_application(aws: Aws, applications: Applications) -> None:
     applications.create("shop")
-    applications.add_environment("shop", ACCOUNT, "us-east-1")
-    current = _infrastructure(aws)
-    many = current.with_accounts([str(number) for number in range(100000000000, 100000000210)])
+    many = Infrastructure("shop").with_accounts([str(number) for number in range(100000000000, 100000000210)])
     assert len(infrastructure_template(many)) < 51_200 < len(infrastructure_template(many.with_workload("api")))
     aws.cloudformation.update_stack_set(StackSetName="shop-infrastructure", TemplateBody=infrastructure_template(many))
+    with pytest.raises(UnsupportedError, match="too many workloads while it has no environment"):
+        applications.add_workload("shop", "api")
+    applications.add_region("shop", "us-east-1")
     applications.add_workload("shop", "api")
     assert _repositories(aws, "us-east-1") == ["shop/api"]
     assert len(_infrastructure(aws).accounts) == 210

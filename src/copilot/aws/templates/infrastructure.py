@@ -276,6 +276,8 @@ def _bucket_policy(infrastructure: Infrastructure) -> s3.BucketPolicy:
                     "s3:GetObjectVersionTagging",
                     "s3:ListMultipartUploadParts",
                     "s3:PutObject",
+                    # Without effect, as the bucket has no ACLs; but who uploads for another account says it may read the object.
+                    "s3:PutObjectAcl",
                 ],
                 objects,
                 principal=accounts,
