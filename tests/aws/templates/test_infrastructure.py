@@ -46,6 +46,10 @@ def test_an_application_of_aws_copilot_is_updated_in_place() -> None:
     assert_updates_in_place(infrastructure_template(SHOP), infrastructure_template(SHOP.with_workload("more")))
 
 
+def test_aws_copilot_updates_what_is_ours_in_place() -> None:
+    assert_updates_in_place(infrastructure_template(SHOP), originals.infrastructure("shop", ["api-v2", "web"], ACCOUNTS, 8))
+
+
 @given(st.lists(st.tuples(NAMES, st.booleans()), max_size=3, unique_by=lambda each: each[0]), st.integers(0, 10**6))
 def test_what_it_was_made_from_is_read_back(workloads: list[tuple[str, bool]], version: int) -> None:
     made_from = Infrastructure("shop", tuple(WorkloadInfrastructure(*each) for each in sorted(workloads)), ACCOUNTS, version)

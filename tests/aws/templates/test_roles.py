@@ -23,8 +23,9 @@ def test_it_is_clean_and_allows_no_more_than_it_must(boundary: str | None) -> No
 
 
 @pytest.mark.parametrize("boundary", [None, "limits"])
-def test_an_application_of_aws_copilot_is_updated_in_place(boundary: str | None) -> None:
+def test_an_application_is_updated_in_place_from_aws_copilots_and_to_it(boundary: str | None) -> None:
     assert_updates_in_place(originals.ROLES, roles_template(boundary), PARAMETERS)
+    assert_updates_in_place(roles_template(boundary), originals.ROLES, PARAMETERS)
     assert set(read_template(originals.ROLES)["Parameters"]) == set(read_template(roles_template())["Parameters"])
 
 
