@@ -101,10 +101,14 @@ class Environments:
         self._pause = pause
         self._applications = Applications(aws, pause=pause)
         self._store = Store(aws)
+        self._inside: dict[tuple[str, str], Aws] = {}
 
     def inside(self, record: EnvironmentRecord) -> Aws:
         """AWS as an environment's manager role, in its account and region."""
-        return self._aws.assumed(record.manager_role, record.region)
+        key = (record.manager_role, record.region)
+        if key not in self._inside:
+            self._inside[key] = self._aws.assumed(*key)
+        return self._inside[key]
 
     def init(self, application: str, name: str, within: Aws | None = None, watch: Watch = unwatched) -> EnvironmentRecord:
         """Makes an environment with no more than its roles; `deploy` makes the rest. What is there already stays.
@@ -224,13 +228,14 @@ class Environments:
             raise ConflictError(
                 f"environment `{name}` was made, but not deployed yet", hint=f"run `copilot env deploy --name {name}` first"
             )
+        https = stack.parameters.get("CreateHTTPSListener") == "true"
         has_subdomain = "EnvironmentSubdomain" in stack.outputs
         return EnvironmentFacts(
             account=record.account,
             region=record.region,
             partition=self._aws.identity.partition,
-            domain=app.domain or None,
-            public_certificates=stack.parameters.get("CreateHTTPSListener") == "true" and not has_subdomain,
+            domain=(app.domain or None) if https and has_subdomain else None,
+            public_certificates=https and not has_subdomain,
             private_certificates=stack.parameters.get("CreateInternalHTTPSListener") == "true",
             private_subnets="PrivateSubnets" in stack.outputs,
         )

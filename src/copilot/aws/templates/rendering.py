@@ -97,10 +97,11 @@ class _Long(dict[str, Any]):
 
 
 def _text(dumper: Any, data: str) -> Any:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", data, style="|" if "\n" in data else None)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", str(data), style="|" if "\n" in data else None)
 
 
 _Dumper.add_multi_representer(dict, _mapping)
 _Dumper.add_representer(dict, _mapping)
 _Dumper.add_representer(_Long, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data.items()))
+_Dumper.add_multi_representer(str, _text)
 _Dumper.add_representer(str, _text)

@@ -194,7 +194,7 @@ def plain_watch(event: StackEvent) -> None:
 def say_outcome(outcome: Outcome, what: str, took: float) -> None:
     """Say what became of a stack."""
     if outcome == "unchanged":
-        say(f"{bold(what)} is up to date. There was nothing to do.")
+        say(f"{bold(what[:1].upper() + what[1:])} is up to date. There was nothing to do.")
     elif outcome == "declined":
         say("Nothing was changed.")
     else:

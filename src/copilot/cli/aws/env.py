@@ -73,7 +73,8 @@ def deploy(context: Context, name: str, wish: Wish, *, force: bool, rollback: bo
         outcome = environments.deploy(
             context.app, name, document.model, document.text, force=force, rollback=rollback, watch=watch
         )
-    say_outcome(outcome, f"environment {name}", time.monotonic() - begin)
+    # Its stack exists since `env init`: that it is updated now says nothing to a person.
+    say_outcome("unchanged" if outcome == "unchanged" else "created", f"environment {name}", time.monotonic() - begin)
     workspace = context.require_workspace()
     say_next("copilot svc init" if not workspace.workloads() else f"copilot deploy --env {name}")
 
