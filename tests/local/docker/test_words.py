@@ -87,6 +87,12 @@ def test_a_log_read_in_parts_is_the_whole_log(times: list[str], data: st.DataObj
     assert first + second == lines
 
 
+def test_lines_of_one_second_stay_in_their_order() -> None:
+    kept = logs.parse("2026-01-01T00:00:00Z kept\n")
+    printed = logs.parse("2026-01-01T00:00:00Z kept\n2026-01-01T00:00:02Z c\n2026-01-01T00:00:01Z b\n2026-01-01T00:00:01Z a\n")
+    assert [line.text for line in logs.newer(printed, kept)] == ["b", "a", "c"]
+
+
 def test_lines_have_exact_times(tmp_path: Path) -> None:
     text = "2026-01-01T00:00:00.5Z one\n2026-01-01T00:00:00.51Z \nnonsense\n2026-01-01T00:00:01Z half"
     assert logs.parse(text) == [Line("2026-01-01T00:00:00.500000000", "one"), Line("2026-01-01T00:00:00.510000000", "")]

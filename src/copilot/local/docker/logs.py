@@ -69,6 +69,12 @@ def after(lines: Iterable[Line], cursor: Cursor) -> tuple[list[Line], Cursor]:
     return fresh, Cursor(time, count)
 
 
+def newer(lines: Iterable[Line], than: Iterable[Line]) -> list[Line]:
+    """The lines that were printed after others, by time; those of one time as they came, since Podman tells only seconds."""
+    last = max((line.time for line in than), default="")
+    return sorted((line for line in lines if line.time > last), key=lambda line: line.time)
+
+
 def append(file: Path, lines: Sequence[Line]) -> None:
     """Keep lines in a file that only its owner may read."""
     if not lines:

@@ -321,8 +321,7 @@ class DockerRuntime:
             return
         found = [line for name in containers for line in self._logs_of(name, task_id)]
         file = self._log(task_id)
-        last = max((line.time for line in logs.kept(file)), default="")
-        logs.append(file, sorted(line for line in found if line.time > last))
+        logs.append(file, logs.newer(found, logs.kept(file)))
         main = self.names.container(task_id)
         # Sidecars first: Podman deletes no container whose network another one uses.
         for group in ([name for name in containers if name != main], [name for name in containers if name == main]):
