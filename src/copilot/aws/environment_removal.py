@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -13,6 +12,7 @@ from copilot.aws import names
 from copilot.aws.client import Aws
 from copilot.aws.contents import empty_bucket
 from copilot.aws.environment_domains import withdraw
+from copilot.aws.environment_values import stack_resources
 from copilot.aws.errors import DENIED, code_of, explained
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord
 from copilot.aws.stack_values import Watch
@@ -72,8 +72,11 @@ class Removal:
         if self.aws is None:
             return self._roles
         if self.stack is not None:
-            self._empty(self.aws, BUCKET, empty_bucket)
-            self._empty(self.aws, ZONE, _empty_zone)
+            for resource in stack_resources(self.aws, self._name):
+                if resource.logical_id == BUCKET:
+                    empty_bucket(self.aws, resource.physical_id)
+                elif resource.logical_id == ZONE:
+                    empty_zone(self.aws, resource.physical_id)
             Stacks(self.aws, pause=self._pause).delete(self._name, self._record.execution_role, watch)
             if self._record.account != self._application.account:
                 withdraw(self._caller, self._application, self._record.name, self.stack)
@@ -83,23 +86,14 @@ class Removal:
     def _roles(self) -> tuple[str, ...]:
         return (self._record.execution_role, self._record.manager_role)
 
-    def _empty(self, aws: Aws, logical_id: str, how: Callable[[Aws, str], None]) -> None:
-        with explained():
-            try:
-                found = aws.cloudformation.describe_stack_resource(StackName=self._name, LogicalResourceId=logical_id)
-            except ClientError as error:
-                if code_of(error) == "ValidationError":
-                    return  # the environment has no such resource
-                raise
-            how(aws, found["StackResourceDetail"].get("PhysicalResourceId", ""))
 
-
-def _empty_zone(aws: Aws, zone: str) -> None:
-    """CloudFormation leaves the records that proved a certificate, and Route 53 keeps a zone with records."""
-    pages = aws.route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
-    for record in [each for page in pages for each in page["ResourceRecordSets"] if each["Type"] == "CNAME"]:
-        batch: Any = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]}
-        aws.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
+def empty_zone(aws: Aws, zone: str) -> None:
+    """Deletes the records that proved a certificate: CloudFormation may leave them, and Route 53 keeps a zone with records."""
+    with explained():
+        pages = aws.route53.get_paginator("list_resource_record_sets").paginate(HostedZoneId=zone)
+        for record in [each for page in pages for each in page["ResourceRecordSets"] if each["Type"] == "CNAME"]:
+            batch: Any = {"Changes": [{"Action": "DELETE", "ResourceRecordSet": record}]}
+            aws.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=batch)
 
 
 def _deletes_role(aws: Aws, arn: str) -> bool:

@@ -6,8 +6,6 @@ there, and deleted last.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -16,7 +14,7 @@ from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
 from copilot.aws.environment_domains import delegate, is_delegated, zone_of_application
 from copilot.aws.environment_removal import Removal, clear_roles
-from copilot.aws.errors import explained
+from copilot.aws.environment_values import EnvironmentDetail, EnvironmentPackage, EnvironmentResource, stack_resources
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord, WorkloadRecord
 from copilot.aws.stack_values import StackRequest, Watch, unwatched
 from copilot.aws.stacks import Outcome, Proposal, Stack, Stacks
@@ -29,63 +27,10 @@ from copilot.aws.templates.workload.settings import EnvironmentFacts
 from copilot.errors import ConflictError
 from copilot.manifest.environment import EnvironmentManifest
 
+__all__ = ["EnvironmentDetail", "EnvironmentPackage", "EnvironmentResource", "Environments"]
+
 _DEPLOYED = "VpcId"  # an output that the stack has not before the environment is deployed
 _TOKEN = "LastForceDeployID"  # noqa: S105 - no secret, but the name of an output
-
-
-@dataclass(frozen=True)
-class EnvironmentPackage:
-    """The stack of an environment, as files.
-
-    Attributes:
-        template: The template's text.
-        parameters: With the values that the stack has now, where workloads change them.
-        tags: Of the stack.
-    """
-
-    environment: str
-    template: str
-    parameters: Mapping[str, str]
-    tags: Mapping[str, str]
-
-    @property
-    def files(self) -> dict[str, str]:
-        """Their names, which are AWS Copilot's, and what is in them."""
-        configuration = {"Parameters": dict(self.parameters), "Tags": dict(self.tags)}
-        return {
-            f"{self.environment}.env.yml": self.template,
-            f"{self.environment}.env.params.json": json.dumps(configuration, indent=2) + "\n",
-        }
-
-
-@dataclass(frozen=True)
-class EnvironmentResource:
-    """A resource of an environment's stack."""
-
-    logical_id: str
-    physical_id: str
-    type: str
-
-
-@dataclass(frozen=True)
-class EnvironmentDetail:
-    """An environment as it is.
-
-    Attributes:
-        record: What is written down of it.
-        stack: Its stack; None if it was deleted by hand.
-        deployed: Whether workloads can be deployed to it: not yet right after `env init`.
-        workloads: Those that are deployed to it, by name.
-        manifest: As it was when it was last deployed; None if the stack does not say.
-        resources: What its stack is made of.
-    """
-
-    record: EnvironmentRecord
-    stack: Stack | None
-    deployed: bool
-    workloads: tuple[WorkloadRecord, ...]
-    manifest: str | None
-    resources: tuple[EnvironmentResource, ...]
 
 
 class Environments:
@@ -213,7 +158,7 @@ class Environments:
         manifest = (read_template(stacks.template(stack_name)).get("Metadata") or {}).get("Manifest")
         deployed = _DEPLOYED in stack.outputs
         workloads = tuple(self._deployed(record, inside))
-        return EnvironmentDetail(record, stack, deployed, workloads, manifest, tuple(_resources(inside, stack_name)))
+        return EnvironmentDetail(record, stack, deployed, workloads, manifest, tuple(stack_resources(inside, stack_name)))
 
     def facts(self, application: str, name: str) -> EnvironmentFacts:
         """What workloads' templates must know of an environment.
@@ -380,13 +325,3 @@ def _check_is_ours(stack: Stack | None, application: str, name: str) -> None:
             f"there is a stack `{stack.name}` already, which is not that of environment `{name}` of application `{application}`",
             hint="choose another name for the environment",
         )
-
-
-def _resources(aws: Aws, stack: str) -> list[EnvironmentResource]:
-    with explained():
-        pages = aws.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-        return [
-            EnvironmentResource(each["LogicalResourceId"], each.get("PhysicalResourceId", ""), each["ResourceType"])
-            for page in pages
-            for each in page["StackResourceSummaries"]
-        ]
