@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from copilot.engine import Application, Engine, Environment, LogChunk
+from copilot.engine import Application, Environment, LocalEngine, LogChunk
 from copilot.errors import ConflictError, CopilotError, NotFoundError
 from copilot.local import rpc
 from copilot.release.description import HealthCheck, ReleaseDescription, Routing
@@ -44,7 +44,7 @@ class Answers:
         return method
 
 
-def connect(answer: object) -> tuple[Engine, Answers]:
+def connect(answer: object) -> tuple[LocalEngine, Answers]:
     answers: Any = Answers(answer)
     return rpc.connect(lambda method, body: rpc.serve(answers, method, body)), answers
 

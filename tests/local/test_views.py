@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from copilot.engine import Environment, PipelineDefinition, Revision
+from copilot.engine import LocalEnvironment, PipelineDefinition, Revision
 from copilot.local import views
 from copilot.local.action import ActionResult
 from copilot.local.store import Store
@@ -70,6 +70,6 @@ def test_a_pipeline_shows_its_newest_execution() -> None:
 
 
 def test_a_service_that_was_never_deployed_has_nothing_to_show() -> None:
-    environment = Environment(app="shop", name="test", runtime="host", port=1, url="http://localhost:1", created_at=0.0)
+    environment = LocalEnvironment(app="shop", name="test", runtime="host", port=1, url="http://localhost:1", created_at=0.0)
     state = views.service_state(environment, None, [], None)
     assert (state.environment, state.url, state.release, state.desired_count, state.tasks) == ("test", None, None, 0, ())
