@@ -28,12 +28,15 @@ class Shelf:
         self.folder = folder
         self.name = f"{registry.host}/web-{uuid.uuid4().hex[:8]}"
         self.printed: list[str] = []
+        self.made: set[str] = set()
 
     def build(self, version: str, platform: str = "linux/amd64") -> str:
         """Make a version as ``:1``; the answer is its digest."""
         folder = context(self.folder / "context", f"{BASE}LABEL version={version} of={self.name}\n")
         self.docker.run("build", "--no-cache", "--quiet", "--platform", platform, "--tag", f"{self.name}:1", str(folder))
-        return self.docker.run("image", "inspect", "--format", "{{.Id}}", f"{self.name}:1")
+        digest = self.docker.run("image", "inspect", "--format", "{{.Id}}", f"{self.name}:1")
+        self.made.add(digest)
+        return digest
 
     def push(self, version: str) -> str:
         """Publish a version as ``:1``, and have none of it here; the answer is its digest."""
@@ -51,7 +54,7 @@ def shelf(docker: DockerEngine, tmp_path: Path) -> Iterator[Shelf]:
     with serve(tmp_path / "registry") as registry:
         shelf = Shelf(docker, registry, tmp_path)
         yield shelf
-        docker.ask("image", "rm", f"{shelf.name}:1")
+        docker.ask("image", "rm", f"{shelf.name}:1", *shelf.made)
 
 
 def test_what_is_not_here_is_pulled_and_kept(shelf: Shelf) -> None:
