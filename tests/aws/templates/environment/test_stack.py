@@ -45,7 +45,7 @@ def test_every_template_is_clean_narrow_described_and_the_same_each_time(name: s
     assert set(stack.parameters) == set(data["Parameters"])
 
 
-@pytest.mark.parametrize("name", ["default", "options"])
+@pytest.mark.parametrize("name", ["default", "options", "domain"])
 def test_an_environment_begins_with_its_roles(name: str) -> None:
     stack = bootstrap_stack(VARIANTS[name])
     text = render(stack.template)

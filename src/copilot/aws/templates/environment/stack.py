@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from troposphere import And, Condition, Equals, Not, Parameter, Ref, Sub, Template, ecs, logs, servicediscovery
@@ -45,7 +45,8 @@ def bootstrap_stack(settings: EnvironmentSettings) -> EnvironmentStack:
     """The stack with which an environment begins: `env init` makes it with the caller's own permissions."""
     template = _template(VERSION_BEFORE_DEPLOYMENT)
     parameters = _add_parameters(template, _identity(settings))
-    for role in roles(settings):
+    # The zone of its domain comes later, and what may be done in it.
+    for role in roles(replace(settings, domain=None)):
         template.add_resource(role)
     for output in role_outputs():
         template.add_output(output)
