@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,6 +19,8 @@ _NEWEST_STREAMS = 10
 _MOST_STREAMS = 100
 """How many streams one request may name (CloudWatch Logs FilterLogEvents)."""
 _MOST_LINES = 10_000
+_MACHINE = "states/"
+"""How streams of state machines begin."""
 _OVERLAP = 10.0
 """Seconds that following looks back at: lines of several tasks arrive out of order."""
 
@@ -49,16 +51,22 @@ class LogLine:
 
 @dataclass(frozen=True)
 class LogQuery:
-    """Which lines are wanted: of a log group, in a span of time (seconds since the epoch), of some tasks or one container."""
+    """Which lines are wanted: of a log group, in a span of time (seconds since the epoch), of some tasks or one container.
+
+    ``machine``: also what the state machine of a job says of itself.
+    """
 
     group: str
     begin: float | None = None
     end: float | None = None
     tasks: Sequence[str] = ()
     container: str | None = None
+    machine: bool = False
 
     def wants(self, stream: str) -> bool:
         """Whether lines of a stream are wanted. Tasks may be named by how their IDs begin."""
+        if stream.startswith(_MACHINE):
+            return self.machine
         line = LogLine(0.0, stream, "")
         return (not self.tasks or any(line.task.startswith(task) for task in self.tasks)) and self.container in (
             None,
@@ -77,6 +85,21 @@ def last_lines(aws: Aws, query: LogQuery, limit: int) -> list[LogLine]:
     return sorted(lines, key=lambda line: line.at)[-limit:]
 
 
+def last_tasks(aws: Aws, query: LogQuery, count: int) -> tuple[str, ...]:
+    """The IDs of the tasks that a query wants and that printed last, newest first. None if there is no such log group."""
+    tasks: dict[str, None] = {}
+    try:
+        with _found(query.group):
+            for stream in _streams(aws, query, _MOST_STREAMS):
+                if not stream.startswith(_MACHINE):
+                    tasks[LogLine(0.0, stream, "").task] = None
+                if len(tasks) == count:
+                    break
+    except NotFoundError:
+        return ()
+    return tuple(tasks)
+
+
 def all_lines(aws: Aws, query: LogQuery) -> Iterator[LogLine]:
     """All lines that a query wants, oldest first. Raises NotFoundError if there is no such log group."""
     with _found(query.group):
@@ -91,7 +114,7 @@ def follow(aws: Aws, query: LogQuery, *, every: float = 1.0) -> Iterator[LogLine
     begin = time.time() if query.begin is None else query.begin
     seen: dict[str, float] = {}
     while True:
-        window = LogQuery(query.group, begin, query.end, query.tasks, query.container)
+        window = replace(query, begin=begin)
         with _found(query.group):
             for line in _filtered(aws, window):
                 if line.id not in seen:
@@ -114,6 +137,8 @@ def _filtered(aws: Aws, query: LogQuery) -> Iterator[LogLine]:
     for page in aws.logs.get_paginator("filter_log_events").paginate(**request):
         for event in page["events"]:
             stream = event.get("logStreamName", "")
+            if not query.wants(stream):
+                continue
             yield LogLine(event["timestamp"] / 1000, stream, event["message"].rstrip("\n"), event.get("eventId", ""))
 
 

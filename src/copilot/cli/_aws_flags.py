@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_TEXTS = (
+_LOGIN = (
     ("--profile", "NAME", "AWS: the profile of the account that it is to be in."),
     ("--region", "REGION", "AWS: the region that it is to be in."),
     ("--aws-access-key-id", "ID", "AWS: a key of the account instead of a profile."),
     ("--aws-secret-access-key", "KEY", "AWS: its secret part. Others can see it in the list of processes."),
     ("--aws-session-token", "TOKEN", "AWS: the token that a temporary key has."),
+)
+_NETWORK = (
     ("--import-vpc-id", "ID", "AWS: use a VPC that exists."),
     ("--import-public-subnets", "ID,…", "AWS: its public subnets, at least two."),
     ("--import-private-subnets", "ID,…", "AWS: its private subnets, at least two."),
@@ -41,23 +43,30 @@ def aws_environment_options(function: F) -> F:
     """Add them; the command gets them by their names, for `answers`."""
     for flag, text in reversed(_FLAGS):
         function = click.option(flag, is_flag=True, help=text)(function)
-    for flag, metavar, text in reversed(_TEXTS):
+    for flag, metavar, text in reversed(_NETWORK):
+        function = click.option(flag, metavar=metavar, help=text)(function)
+    return aws_login_options(function)
+
+
+def aws_login_options(function: F) -> F:
+    """Add those that say where an environment is made, and as whom; the command gets them by their names, for `login`."""
+    for flag, metavar, text in reversed(_LOGIN):
         function = click.option(flag, metavar=metavar, help=text)(function)
     return function
+
+
+def login(given: Mapping[str, Any]) -> Login:
+    """Who and where, as the flags of `aws_login_options` say."""
+    from copilot.cli.aws.env import Login
+
+    keys = ("profile", "region", "aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    return Login(*(given[key] for key in keys))
 
 
 def answers(given: Mapping[str, Any]) -> tuple[Login, NetworkAnswers]:
     """What the flags say: who and where, and about the network."""
     from copilot.cli.aws._environment_manifest import NetworkAnswers
-    from copilot.cli.aws.env import Login
 
-    login = Login(
-        given["profile"],
-        given["region"],
-        given["aws_access_key_id"],
-        given["aws_secret_access_key"],
-        given["aws_session_token"],
-    )
     network = NetworkAnswers(
         vpc=given["import_vpc_id"] or "",
         public_subnets=_list(given["import_public_subnets"]),
@@ -71,7 +80,7 @@ def answers(given: Mapping[str, Any]) -> tuple[Login, NetworkAnswers]:
         internal_vpc_ingress=given["internal_alb_allow_vpc_ingress"],
         insights=given["container_insights"],
     )
-    return login, network
+    return login(given), network
 
 
 def refuse_local_flags(given: Mapping[str, object]) -> None:

@@ -98,7 +98,7 @@ COMMANDS = (
     Entry("svc", "", "Services: what runs", section="Describe"),
     Entry(
         "svc init",
-        "copilot.cli.svc:init",
+        "copilot.cli.svc_init:init",
         "Add a service to the application and write its manifest",
         "copilot svc init --name api --svc-type 'Load Balanced Web Service' --dockerfile api/Dockerfile",
     ),
@@ -140,10 +140,16 @@ COMMANDS = (
         "copilot svc resume --name api --env test",
     ),
     Entry(
+        "svc package",
+        "copilot.cli.svc_package:package",
+        "Print the template that a service is made from (on AWS)",
+        "copilot svc package --name api --env test\ncopilot svc package --name api --env test --output-dir infrastructure",
+    ),
+    Entry(
         "svc deploy",
         "copilot.cli.deploy:deploy_service",
         "Build a service from this checkout and deploy it to an environment, without a pipeline",
-        "copilot svc deploy --name api --env test",
+        "copilot svc deploy --name api --env test\ncopilot svc deploy --name api --env test --diff",
     ),
     Entry(
         "svc rollback",
@@ -331,7 +337,6 @@ AWS_COPILOT = {
     "docs": "`copilot --help`, and `--help` after any command",
     "app upgrade": "there is nothing to upgrade: leave it out",
     "env override": _MANIFESTS,
-    "svc package": "the local engine has no templates to look at; `copilot svc show --manifest <env>` shows what counts there",
     "svc override": _MANIFESTS,
     "job override": _MANIFESTS,
     "pipeline override": "the pipeline is what its manifest says: edit it, then `copilot pipeline update`",

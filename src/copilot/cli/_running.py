@@ -10,7 +10,7 @@ import click
 
 from copilot.cli import _ask
 from copilot.cli._options import app_option
-from copilot.errors import NotFoundError
+from copilot.errors import NotFoundError, UnsupportedError
 
 if TYPE_CHECKING:
     from copilot.cli._context import Context
@@ -73,6 +73,12 @@ def choose_running(context: Context, name: str | None, environment: str | None) 
         raise NotFoundError(f"service `{name}` was never deployed", hint=f"deploy it with `{deploy}`")
     environment = _ask.choose("environment", deployed, environment, owner=f"service `{name}`", create=deploy, flag="--env")
     return Running(engine, app, name, known[environment])
+
+
+def refuse_on_aws(context: Context, sentence: str, hint: str) -> None:
+    """Raises UnsupportedError if the engine is aws."""
+    if context.on_aws:
+        raise UnsupportedError(sentence, hint=hint)
 
 
 def services_of(engine: Engine, app: str) -> list[Workload]:

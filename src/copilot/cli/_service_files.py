@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from copilot.errors import CopilotError, NotFoundError, UsageError
 
 LOAD_BALANCED = "Load Balanced Web Service"
 BACKEND = "Backend Service"
+WORKER = "Worker Service"
 _DEEPEST = 5
 _SKIPPED = frozenset({"node_modules", "vendor", "venv", "__pycache__", "target", "build", "dist", "copilot"})
 _DOCKERFILE = re.compile(r"Dockerfile(\..+)?|.+\.Dockerfile")
@@ -24,16 +26,20 @@ class ServiceAnswers:
     """What a service's manifest is made of.
 
     Attributes:
-        dockerfile: Path from the repository's root, with slashes.
+        dockerfile: Path from the repository's root, with slashes; None if there is an ``image`` instead.
         port: The port it listens on; None if nothing connects to it.
         path: Path at the front door; None for a service that has no place there.
+        image: A registry's image, such as ``nginx:1.27``.
+        topics: Those that a worker subscribes to: pairs of a service and its topic.
     """
 
     name: str
     type: str
-    dockerfile: str
+    dockerfile: str | None
     port: int | None
     path: str | None
+    image: str | None = None
+    topics: tuple[tuple[str, str], ...] = ()
 
 
 def find_dockerfiles(root: Path) -> list[str]:
@@ -108,12 +114,9 @@ def manifest_text(answers: ServiceAnswers) -> str:
             "  # Asked until it answers 200; only then does the new version serve.\n"
             "  # healthcheck: /healthz"
         )
-    port = (
-        f"  # The port it listens on; it is told as PORT too, and on the host runtime that one counts.\n  port: {answers.port}"
-        if answers.port
-        else "  # The port it listens on, if something connects to it.\n  # port: 8080"
-    )
-    blocks.append(f"image:\n  # The Dockerfile, from the repository's root.\n  build: {scalar(answers.dockerfile)}\n{port}")
+    blocks.append("\n".join(_image(answers)))
+    if answers.type == WORKER:
+        blocks.append("\n".join(_subscribe(answers)))
     blocks.append(
         "# How many tasks, and for each: CPU units (1024 are one vCPU) and MiB of memory.\ncount: 1\ncpu: 256\nmemory: 512"
     )
@@ -121,6 +124,32 @@ def manifest_text(answers: ServiceAnswers) -> str:
     blocks.append("# Environment variables with secret values: `copilot secret init` keeps them and prints the lines for here.")
     blocks.append("# What is different in an environment.\n# environments:\n#   prod:\n#     count: 2")
     return "\n\n".join(blocks) + "\n"
+
+
+def _image(answers: ServiceAnswers) -> Iterator[str]:
+    yield "image:"
+    if answers.dockerfile is not None:
+        yield "  # The Dockerfile, from the repository's root."
+        yield f"  build: {scalar(answers.dockerfile)}"
+    else:
+        yield "  # An image that exists already."
+        yield f"  location: {scalar(answers.image or '')}"
+    if answers.type == WORKER:
+        return
+    if answers.port:
+        yield "  # The port it listens on; it is told as PORT too, and on the host runtime that one counts."
+        yield f"  port: {answers.port}"
+    else:
+        yield "  # The port it listens on, if something connects to it."
+        yield "  # port: 8080"
+
+
+def _subscribe(answers: ServiceAnswers) -> Iterator[str]:
+    yield "# Topics of other services; their messages wait in its queue, whose address is COPILOT_QUEUE_URI."
+    lines = ["subscribe:", "  topics:"]
+    for service, topic in answers.topics or (("api", "orders"),):
+        lines += [f"    - name: {scalar(topic)}", f"      service: {scalar(service)}"]
+    yield from lines if answers.topics else (f"# {line}" for line in lines)
 
 
 def _quoted(path: str) -> str:

@@ -31,8 +31,16 @@ _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")
 def execute(
     context: Context, name: str | None, environment: str | None, line: str, task_id: str | None, container: str | None
 ) -> None:
-    """With a terminal when there is one here. Ends as the command does: its exit code is this one's."""
+    """With a terminal when there is one here. Ends as the command does: its exit code is this one's.
+
+    On AWS the manifest must say `exec: true`, and AWS's session-manager-plugin must be installed here.
+    """
     argv = _words(line)
+    if context.on_aws:
+        from copilot.cli.aws import svc as aws_svc
+
+        aws_svc.execute(context, name, environment, argv, task_id, container)
+        return
     running = choose_running(context, name, environment)
     task = _choose(running, task_id)
     interactive = sys.stdin.isatty() and sys.stdout.isatty()

@@ -113,6 +113,7 @@ class Reader:
 @click.option("--tasks", "words", multiple=True, metavar="ID,…", help="Only these tasks; the beginning of an id is enough.")
 @click.option("--previous", "-p", is_flag=True, help="The tasks of the release before the current one.")
 @click.option("--container", metavar="NAME", help="Only this container of each task: a sidecar, or the service itself.")
+@click.option("--log-group", metavar="NAME", help="AWS: another log group than the service's own.")
 @json_option
 def logs(
     context: Context,
@@ -126,16 +127,27 @@ def logs(
     words: tuple[str, ...],
     previous: bool,
     container: str | None,
+    log_group: str | None,
     as_json: bool,
 ) -> None:
     """Of the current release and of later ones that failed, with tasks that have died.
 
-    Lines carry no time here, so a time chooses tasks and not lines.
+    Lines carry no time on the local engine, so a time chooses tasks and not lines. On AWS a time chooses lines, whatever task
+    printed them, and `--previous` is the task that stopped last.
     """
     if since is not None and start_time is not None:
         raise UsageError("`--since` and `--start-time` cannot be used together")
     if follow and (previous or end_time is not None):
         raise UsageError(f"`--follow` and `--{'previous' if previous else 'end-time'}` cannot be used together")
+    if context.on_aws:
+        from copilot.cli.aws import logs as aws_logs
+
+        begin = time.time() - seconds(since) if since else moment("--start-time", start_time)
+        wanted_lines = aws_logs.Wanted(
+            begin, moment("--end-time", end_time), names(words), container, log_group, previous=previous
+        )
+        aws_logs.of_service(context, name, environment, wanted_lines, follow=follow, limit=limit, as_json=as_json)
+        return
     window = Window(time.time() - seconds(since) if since else moment("--start-time", start_time), moment("--end-time", end_time))
     timed = window != Window()
     running = choose_running(context, name, environment)

@@ -15,7 +15,7 @@ from copilot.cli._deployment import see_through
 from copilot.cli._options import yes_option
 from copilot.cli._output import ago, bold, dim, out, say, say_next, yellow
 from copilot.cli._root import command
-from copilot.cli._running import Running, choose_running, service_options
+from copilot.cli._running import Running, choose_running, refuse_on_aws, service_options
 from copilot.cli.svc_status import short_revision
 from copilot.errors import ConflictError, NotFoundError
 
@@ -31,7 +31,15 @@ _LOOKED_AT = 100
 @yes_option
 @click.argument("release", required=False, type=click.IntRange(min=1))
 def rollback(context: Context, name: str | None, environment: str | None, yes: bool, release: int | None) -> None:
-    """RELEASE is its number; default: the last one that served before. What serves now keeps serving until it is healthy."""
+    """RELEASE is its number; default: the last one that served before.
+
+    What serves now keeps serving until it is healthy. Not on AWS.
+    """
+    refuse_on_aws(
+        context,
+        "the aws engine keeps no earlier releases to go back to",
+        "check out the earlier commit and run `copilot svc deploy`; a deployment that fails is rolled back by itself",
+    )
     running = choose_running(context, name, environment)
     releases = running.engine.releases(*running.place, limit=_LOOKED_AT)
     current = next(r for r in releases if r.number == running.state.release)

@@ -23,7 +23,15 @@ _ENDED = 5
 @service_options
 @json_option
 def status(context: Context, name: str | None, environment: str | None, as_json: bool) -> None:
-    """Its current release, its tasks, why the last one of them died, and the last releases. Waits for nothing."""
+    """Its current release, its tasks, why the last one of them died, and the last releases. Waits for nothing.
+
+    On AWS its deployments instead of releases, and what the load balancer says of each task.
+    """
+    if context.on_aws:
+        from copilot.cli.aws import svc as aws_svc
+
+        aws_svc.status(context, name, environment, as_json=as_json)
+        return
     running = choose_running(context, name, environment)
     releases = running.engine.releases(*running.place, limit=_RELEASES)
     ended = _ended(running)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from copilot.aws.packaging import Package, Packager, Target
     from copilot.aws.stack_values import StackEvent
     from copilot.cli._context import Context
+    from copilot.cli.aws.env import Login
     from copilot.workspace import Workspace
 
 _JOB = "Scheduled Job"
@@ -65,6 +66,18 @@ def deploy(context: Context, workloads: Sequence[str], environment: str, flags: 
     for url in urls:
         out(url)
     say_next(f"copilot {look} --name {first} --env {environment}")
+
+
+def prepare(context: Context, environment: str, login: Login | None, flags: DeployFlags, *, deploy_it: bool) -> None:
+    """Make an environment that is not there, with a ``login``, and deploy it."""
+    from copilot.cli.aws import env
+    from copilot.cli.aws._environment_manifest import NetworkAnswers
+
+    known = [each.name for each in context.aws.environments(context.app)]
+    if login is not None and environment not in known:
+        env.init(context, environment, login, NetworkAnswers())
+    if deploy_it:
+        env.deploy(context, environment, flags.wish, force=flags.force, rollback=flags.rollback)
 
 
 def package(

@@ -11,17 +11,40 @@ from typing import TYPE_CHECKING
 import click
 
 from copilot.cli._output import has_colour, say
+from copilot.cli.aws._deployed import choose_deployed
+from copilot.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from copilot.aws.logs import LogLine, LogQuery
+    from copilot.cli._context import Context
     from copilot.cli.aws._deployed import Deployed
 
 DEFAULT_LIMIT = 100
 _INTERRUPTED = 130
 _COLOURS = (36, 33, 35, 32, 34, 31)
 """Of the ids of tasks on a terminal: cyan, yellow, magenta, green, blue, red."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines are asked for.
+
+    Attributes:
+        begin: Seconds since the epoch; None: open. Likewise ``end``.
+        tasks: Beginnings of tasks' IDs.
+        container: Only this one's.
+        log_group: Instead of the workload's own.
+        previous: Of the task that stopped last.
+    """
+
+    begin: float | None
+    end: float | None
+    tasks: tuple[str, ...] = ()
+    container: str | None = None
+    log_group: str | None = None
+    previous: bool = False
 
 
 @dataclass
@@ -47,6 +70,32 @@ class Printer:
             text = f"\x1b[{colour}m{head}\x1b[0m  {line.message}" if has_colour(sys.stdout) else f"{head}  {line.message}"
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
+
+
+def of_service(
+    context: Context, name: str | None, environment: str | None, wanted: Wanted, *, follow: bool, limit: int | None, as_json: bool
+) -> None:
+    """What the tasks of a service printed."""
+    from copilot.aws.logs import LogQuery
+
+    deployed = choose_deployed(context, name, environment)
+    tasks = wanted.tasks
+    if wanted.previous:
+        tasks = (*tasks, _stopped_last(deployed))
+    query = LogQuery(wanted.log_group or deployed.log_group, wanted.begin, wanted.end, tasks, wanted.container)
+    print_logs(deployed, query, follow=follow, limit=limit, as_json=as_json)
+
+
+def _stopped_last(deployed: Deployed) -> str:
+    from copilot.aws.services import Services
+
+    stopped = Services(deployed.aws, deployed.app, deployed.environment).status(deployed.name).stopped_tasks
+    if not stopped:
+        raise NotFoundError(
+            f"no task of `{deployed.name}` stopped lately in environment `{deployed.environment}`",
+            hint="ECS knows of a task for an hour after it stopped; `--since 2h` prints what all tasks printed",
+        )
+    return stopped[0].id
 
 
 def print_logs(deployed: Deployed, query: LogQuery, *, follow: bool, limit: int | None, as_json: bool) -> None:

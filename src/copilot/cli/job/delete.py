@@ -18,7 +18,16 @@ from copilot.cli.job._target import choose_job, name_option
 @click.option("--env", "-e", "environment", metavar="NAME", help="Only from this environment.")
 @yes_option
 def delete(context: Context, name: str | None, environment: str | None, yes: bool) -> None:
-    """A run that is under way is stopped. Its manifest stays in copilot/, and its secrets where they are."""
+    """A run that is under way is stopped. Its manifest stays in copilot/, and its secrets where they are.
+
+    On AWS its images go when it leaves the application.
+    """
+    if context.on_aws:
+        from copilot.cli.aws import delete as aws_delete
+        from copilot.cli.aws import job as aws_job
+
+        aws_delete.delete(context, aws_job.choose_job(context, name), environment, yes=yes, job=True)
+        return
     name = choose_job(context, name).name
     engine = context.local
     if environment is not None:

@@ -14,6 +14,7 @@ from copilot.cli._output import bold, fields, say, say_done, say_next, shown_pat
 from copilot.cli._root import command
 from copilot.cli.job._manifest import JobAnswers, manifest_text
 from copilot.cli.job._target import name_option
+from copilot.cli.svc_init import register
 from copilot.errors import ConflictError, UsageError
 
 _TYPE = "Scheduled Job"
@@ -56,7 +57,7 @@ def init(
         name = _ask.text("What is the job called?", flag="--name", check=_ask.name_fault)
     check_name("workload", name)
     manifest = workspace.workload_manifest(name)
-    known = {w.name: w.type for w in context.local.workloads(context.app)}
+    known = {w.name: w.type for w in context.engine.workloads(context.app)}
     if known.get(name, _TYPE) != _TYPE:
         raise ConflictError(f"`{name}` exists already and is a {known[name]}", hint="choose another name")
     if manifest.exists():
@@ -65,11 +66,12 @@ def init(
     schedule = schedule or _ask_schedule(name)
     if image is None:
         dockerfile = choose_dockerfile(workspace, dockerfile)
-        warn_of(workspace.root / dockerfile, dockerfile)
-    else:
+        if not context.on_aws:
+            warn_of(workspace.root / dockerfile, dockerfile)
+    elif not context.on_aws:
         _warn_of_image(context)
     _write(manifest, JobAnswers(name, schedule, dockerfile, image, retries, timeout))
-    context.local.register_workload(context.app, name, _TYPE)
+    register(context, name, _TYPE)
     say_done(f"Added job {bold(name)} to application {bold(context.app)}")
     built = {"  Image": image} if image else {"  Dockerfile": dockerfile or ""}
     say(fields({**built, "  Schedule": schedule, "  Wrote": shown_path(manifest)}))
@@ -119,7 +121,7 @@ def _adopt(context: Context, name: str, manifest: Path, *, known: bool) -> None:
     if known:
         say(f"Job {bold(name)} is there already, with {shown_path(manifest)}. There was nothing to do.")
     else:
-        context.local.register_workload(context.app, name, _TYPE)
+        register(context, name, _TYPE)
         say_done(f"Added job {bold(name)} to application {bold(context.app)}, as {shown_path(manifest)} describes it")
     _say_next(context, name)
 
@@ -142,8 +144,10 @@ def _write(manifest: Path, answers: JobAnswers) -> None:
 
 
 def _say_next(context: Context, name: str) -> None:
-    environments = context.local.environments(context.app)
+    environments = context.engine.environments(context.app)
     first = [] if environments else ["copilot env init --name test"]
+    if first and context.on_aws:
+        first.append("copilot env deploy --name test")
     environment = environments[0].name if environments else "test"
     say_next(
         *first, f"copilot job deploy --name {name} --env {environment}", f"copilot job run --name {name} --env {environment}"

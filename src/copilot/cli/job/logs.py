@@ -98,6 +98,7 @@ class Writer:
 @click.option("--end-time", metavar="TIME", help="Only runs that began before this time.")
 @click.option("--limit", type=click.IntRange(1, _ALL), metavar="LINES", help="Only the last lines of all that is printed.")
 @click.option("--tasks", "words", multiple=True, metavar="ID,…", help="Only these tasks; the beginning of an id is enough.")
+@click.option("--include-state-machine", "machine", is_flag=True, help="AWS: also what the job's state machine says.")
 @json_option
 def logs(
     context: Context,
@@ -110,15 +111,26 @@ def logs(
     end_time: str | None,
     limit: int | None,
     words: tuple[str, ...],
+    machine: bool,
     as_json: bool,
 ) -> None:
-    """Of the newest run, with all its attempts. Lines carry no time, so a time chooses runs, not lines."""
+    """Of the newest run, with all its attempts. On the local engine lines carry no time, so a time chooses runs, not lines.
+
+    On AWS a time chooses lines, and each attempt counts as a run.
+    """
     if since is not None and start_time is not None:
         raise UsageError("`--since` and `--start-time` cannot be used together")
     if follow and (end_time is not None or words):
         raise UsageError(f"`--follow` and `--{'tasks' if words else 'end-time'}` cannot be used together")
     begin = time.time() - seconds(since) if since else moment("--start-time", start_time)
     end = moment("--end-time", end_time)
+    if context.on_aws:
+        from copilot.cli.aws import job as aws_job
+        from copilot.cli.aws.logs import Wanted
+
+        wanted = Wanted(begin, end, names(words))
+        aws_job.logs(context, name, environment, wanted, last=last, machine=machine, follow=follow, limit=limit, as_json=as_json)
+        return
     unbounded = begin is None and end is None and not words
     choice = Choice(begin, end, last or (1 if unbounded else None), names(words))
     target = choose_deployed(context, name, environment)

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 @click.option("--local", is_flag=True, help="Only those with a manifest in this repository.")
 @json_option
 def ls(context: Context, local: bool, as_json: bool) -> None:
-    """In each environment: when it runs next, and how it did last."""
+    """In each environment: its schedule, when it runs next, and how it did last."""
+    if context.on_aws:
+        from copilot.cli.aws import job as aws_job
+
+        aws_job.ls(context, local=local, as_json=as_json)
+        return
     jobs = context.local.jobs(context.app)
     if local:
         workspace = context.require_workspace()

@@ -16,7 +16,15 @@ from copilot.errors import CopilotError
 @name_option
 @env_option
 def run(context: Context, name: str | None, environment: str | None) -> None:
-    """What was deployed last, whatever its schedule says. Shows what it prints until it ends; ctrl-C leaves it running."""
+    """What was deployed last, whatever its schedule says. Shows what it prints until it ends; ctrl-C leaves it running.
+
+    On AWS it is started, and nothing waits for it.
+    """
+    if context.on_aws:
+        from copilot.cli.aws import job as aws_job
+
+        aws_job.run(context, name, environment)
+        return
     target = choose_deployed(context, name, environment)
     started = target.engine.start_job(*target.place)
     what = f"{target.name} in {target.state.environment}"

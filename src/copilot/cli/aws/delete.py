@@ -1,0 +1,42 @@
+"""``copilot svc delete`` and ``copilot job delete`` on AWS."""
+
+from __future__ import annotations
+
+from copilot.cli import _ask
+from copilot.cli._context import Context
+from copilot.cli._output import bold, progress, say, say_done, say_next
+from copilot.cli.aws._stacks import watching
+
+
+def delete(context: Context, name: str, environment: str | None, *, yes: bool, job: bool = False) -> None:
+    """Delete its stack in each environment, or in one; from all also its images and what the application knows of it."""
+    from copilot.aws import names
+    from copilot.aws.stacks import Stacks
+
+    engine, app = context.aws, context.app
+    kind, words = ("job", "job") if job else ("service", "svc")
+    with progress("Asking AWS"):
+        if environment is not None:
+            engine.store.environment(app, environment)
+        deployed = [each for each in engine.deployed_to(app, name) if environment in (None, each)]
+    if environment is not None and not deployed:
+        say(f"{kind.capitalize()} {bold(name)} is not deployed to environment {environment}. There was nothing to do.")
+        return
+    where = f"environment {environment}" if environment else _everywhere(app, deployed)
+    _ask.confirm_deletion(f"Delete {kind} {name} from {where}?", yes=yes)
+    for each in deployed:
+        record = engine.store.environment(app, each)
+        stack = names.workload_stack(app, each, name)
+        with watching(stack) as watch:
+            Stacks(engine.inside(app, each)).delete(stack, record.execution_role, watch)
+        say_done(f"Deleted {kind} {bold(name)} from environment {bold(each)}")
+    if environment is None:
+        with progress(f"Deleting the images of {name}"):
+            engine.delete_workload(app, name)
+        say_done(f"Deleted {kind} {bold(name)} from application {bold(app)}, with its images")
+    say_next(f"copilot {words} ls")
+
+
+def _everywhere(app: str, deployed: list[str]) -> str:
+    places = f"environment{'s' if len(deployed) > 1 else ''} {', '.join(deployed)}, and " if deployed else ""
+    return f"{places}application {app}, with all its images"
