@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import re
 import threading
 import time
@@ -19,7 +21,7 @@ import pytest
 from copilot.aws.templates import controller_function
 from copilot.aws.templates.controller_function import handler
 
-STACK = "shop-test"
+NUMBERS = itertools.count(1)
 ROLE = "arn:aws:iam::123456789012:role/shop-test-CFNExecutionRole"
 PARAMETERS = ("ALBWorkloads", "InternalALBWorkloads", "EFSWorkloads", "NATWorkloads", "Aliases")
 ENVIRONMENT = {
@@ -27,7 +29,7 @@ ENVIRONMENT = {
     "Conditions": {"CreateALB": {"Fn::Not": [{"Fn::Equals": [{"Ref": "ALBWorkloads"}, ""]}]}},
     "Resources": {
         "Always": {"Type": "AWS::SNS::Topic"},
-        "OnDemand": {"Type": "AWS::SNS::Topic", "Condition": "CreateALB", "Properties": {"TopicName": "on-demand"}},
+        "OnDemand": {"Type": "AWS::SNS::Topic", "Condition": "CreateALB"},
     },
     "Outputs": {
         "CFNExecutionRoleARN": {"Value": ROLE},
@@ -52,6 +54,7 @@ class CloudFormation:
     """Where answers to requests go, which CloudFormation gives as the ResponseURL."""
 
     url: str
+    stack: str
     answers: list[dict[str, Any]] = field(default_factory=list)
     refusals: int = 0
 
@@ -62,7 +65,7 @@ class CloudFormation:
             "StackId": f"arn:aws:cloudformation:us-east-1:123456789012:stack/shop-test-{workload}/1",
             "RequestId": f"{workload}-1",
             "LogicalResourceId": "EnvControllerAction",
-            "ResourceProperties": {"ServiceToken": "arn", "EnvStack": STACK, "Workload": workload, **given},
+            "ResourceProperties": {"ServiceToken": "arn", "EnvStack": self.stack, "Workload": workload, **given},
         }
         if kind != "Create":
             event["PhysicalResourceId"] = f"made-before/{workload}"
@@ -92,10 +95,23 @@ def _serving(answer: Callable[[BaseHTTPRequestHandler, bytes], None]) -> Iterato
         server.server_close()
 
 
+@pytest.fixture(scope="module")
+def account(emulator: str) -> Iterator[str]:
+    """An account for all tests of this file: each has stacks of its own, as to empty an account takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        patch.setenv("AWS_ENDPOINT_URL", emulator)
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIAEMULATED")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield emulator
+
+
 @pytest.fixture
-def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
+def cloudformation(account: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
     monkeypatch.setattr(controller_function, "POLL", 0.02)
-    there = CloudFormation("")
+    there = CloudFormation("", f"shop-test{next(NUMBERS)}")
 
     def receive(request: BaseHTTPRequestHandler, body: bytes) -> None:
         refused = there.refusals > 0
@@ -115,15 +131,15 @@ def cloudformation(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudFormation]:
 
 
 @pytest.fixture
-def environment(aws_environment: str) -> Callable[[], dict[str, str]]:
+def environment(cloudformation: CloudFormation) -> Callable[[], dict[str, str]]:
     """The stack of an environment; answers with its parameters."""
     client = boto3.client("cloudformation")
     values = [{"ParameterKey": "AppName", "ParameterValue": "shop"}]
     values += [{"ParameterKey": name, "ParameterValue": ""} for name in PARAMETERS]
-    client.create_stack(StackName=STACK, TemplateBody=json.dumps(ENVIRONMENT), Parameters=values)  # type: ignore[arg-type] # dicts
+    client.create_stack(StackName=cloudformation.stack, TemplateBody=json.dumps(ENVIRONMENT), Parameters=values)  # type: ignore[arg-type] # dicts
 
     def parameters() -> dict[str, str]:
-        stack = client.describe_stacks(StackName=STACK)["Stacks"][0]
+        stack = client.describe_stacks(StackName=cloudformation.stack)["Stacks"][0]
         return {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"] if each["ParameterValue"]}
 
     return parameters
@@ -137,24 +153,26 @@ class Proxy:
         busy: How many times more the stack is said to be busy; meanwhile it refuses updates, as AWS does.
         takes: How many times it is said to be busy after each update.
         late: How many times more an update is refused although the stack was not said to be busy.
+        denied: How many times more nothing is allowed.
     """
 
     busy: int = 0
     takes: int = 0
     late: int = 0
+    denied: int = 0
     rolls_back: bool = False
     updates: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 @pytest.fixture
-def proxy(aws_environment: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+def proxy(account: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     there = Proxy()
 
     def forward(request: BaseHTTPRequestHandler, body: bytes) -> None:
         asked = dict(urllib.parse.parse_qsl(body.decode()))
         with there.lock:
-            status, answer = _answer(there, asked, lambda: _forwarded(aws_environment, request, body))
+            status, answer = _answer(there, asked, lambda: _forwarded(account, request, body))
         request.send_response(status)
         request.end_headers()
         request.wfile.write(answer)
@@ -165,6 +183,9 @@ def proxy(aws_environment: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pro
 
 
 def _answer(there: Proxy, asked: dict[str, str], forward: Callable[[], tuple[int, bytes]]) -> tuple[int, bytes]:
+    if there.denied:
+        there.denied -= 1
+        return 403, b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>not authorized</Message></Error></ErrorResponse>"
     if asked["Action"] == "UpdateStack":
         if there.busy or there.late:
             there.late -= bool(there.late)
@@ -207,16 +228,16 @@ def test_a_workload_is_added_and_the_outputs_are_the_answer(
     answer = cloudformation.ask("Create", Parameters=["ALBWorkloads", "NATWorkloads"])
     assert environment() == {"AppName": "shop", "ALBWorkloads": "api", "NATWorkloads": "api"}
     topic = answer["Data"].pop("PublicLoadBalancerDNSName")
-    assert topic == "arn:aws:sns:us-east-1:123456789012:on-demand"
+    assert topic.startswith("arn:aws:sns:us-east-1:123456789012:")
     assert answer == {
         "Status": "SUCCESS",
-        "PhysicalResourceId": "envcontoller/shop-test/api",
+        "PhysicalResourceId": f"envcontoller/{cloudformation.stack}/api",
         "StackId": "arn:aws:cloudformation:us-east-1:123456789012:stack/shop-test-api/1",
         "RequestId": "api-1",
         "LogicalResourceId": "EnvControllerAction",
         "Data": {"CFNExecutionRoleARN": ROLE},
     }
-    assert boto3.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["RoleARN"] == ROLE
+    assert boto3.client("cloudformation").describe_stacks(StackName=cloudformation.stack)["Stacks"][0]["RoleARN"] == ROLE
 
 
 def test_what_is_so_already_is_not_done_again(
@@ -254,12 +275,12 @@ def test_a_workload_that_goes_asks_for_nothing(cloudformation: CloudFormation, e
     assert environment() == {"AppName": "shop"}
 
 
-def test_a_workload_goes_after_its_environment(cloudformation: CloudFormation, aws_environment: str) -> None:
+def test_a_workload_goes_after_its_environment(cloudformation: CloudFormation) -> None:
     answer = cloudformation.ask("Delete", Parameters=["ALBWorkloads"])
     assert (answer["Status"], answer["Data"]) == ("SUCCESS", {})
     answer = cloudformation.ask("Create", Parameters=["ALBWorkloads"])
     assert answer["Status"] == "FAILED"
-    assert "shop-test does not exist (log /copilot/shop-test-api/2026" in answer["Reason"]
+    assert f"{cloudformation.stack} does not exist (log /copilot/shop-test-api/2026" in answer["Reason"]
 
 
 def test_several_workloads_at_once(
@@ -289,6 +310,18 @@ def test_it_waits_while_the_stack_is_busy(
     assert environment() == {"AppName": "shop", "ALBWorkloads": "api"}
 
 
+def test_a_role_that_is_new_is_not_trusted_everywhere_at_once(
+    cloudformation: CloudFormation, environment: Callable[[], dict[str, str]], proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy.denied = 2
+    assert cloudformation.ask("Create", Parameters=["ALBWorkloads"])["Status"] == "SUCCESS"
+    proxy.denied = 10**6
+    monkeypatch.setattr(controller_function, "FRESH", 0.1)
+    answer = cloudformation.ask("Update", Parameters=["ALBWorkloads"])
+    assert answer["Status"] == "FAILED"
+    assert "AccessDenied" in answer["Reason"]
+
+
 def test_it_answers_before_its_own_end(
     cloudformation: CloudFormation, environment: Callable[[], dict[str, str]], proxy: Proxy
 ) -> None:
@@ -298,7 +331,7 @@ def test_it_answers_before_its_own_end(
     assert time.monotonic() - started < 10
     assert answer["Status"] == "FAILED"
     assert answer["Reason"].startswith(
-        "shop-test is still UPDATE_COMPLETE_CLEANUP_IN_PROGRESS, and there is no time left to wait"
+        f"{cloudformation.stack} is still UPDATE_COMPLETE_CLEANUP_IN_PROGRESS, and there is no time left to wait"
     )
 
 
@@ -307,15 +340,15 @@ def test_an_update_that_is_rolled_back_is_a_failure(
 ) -> None:
     proxy.rolls_back = True
     answer = cloudformation.ask("Create", Parameters=["ALBWorkloads"])
-    assert answer["Reason"].startswith("shop-test could not be updated: it was rolled back (log ")
+    assert answer["Reason"].startswith(f"{cloudformation.stack} could not be updated: it was rolled back (log ")
     assert proxy.updates == 1
 
 
-def test_the_environment_must_be_deployed_first(cloudformation: CloudFormation, aws_environment: str) -> None:
+def test_the_environment_must_be_deployed_first(cloudformation: CloudFormation) -> None:
     template = {"Resources": {"Always": {"Type": "AWS::SNS::Topic"}}}
-    boto3.client("cloudformation").create_stack(StackName=STACK, TemplateBody=json.dumps(template))
+    boto3.client("cloudformation").create_stack(StackName=cloudformation.stack, TemplateBody=json.dumps(template))
     answer = cloudformation.ask("Create", Parameters=["ALBWorkloads"], Aliases=["a.example.com"])
-    text = "shop-test has no ALBWorkloads, Aliases: deploy the environment with `copilot env deploy` first"
+    text = f"{cloudformation.stack} has no ALBWorkloads, Aliases: deploy the environment with `copilot env deploy` first"
     assert answer["Reason"].startswith(text)
 
 

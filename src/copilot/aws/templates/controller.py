@@ -17,7 +17,7 @@ from troposphere import AWSObject, GetAtt, Ref, Sub, awslambda, iam
 
 from copilot.aws.templates.policies import allow, policy, trusted
 from copilot.aws.templates.rendering import described
-from copilot.aws.templates.workload.settings import WorkloadSettings
+from copilot.aws.templates.workload.settings import EnvironmentFacts, WorkloadSettings
 
 RUNTIME = "python3.14"
 _ENVIRONMENT_STACK = "${AppName}-${EnvName}"
@@ -33,6 +33,7 @@ class _EnvironmentController(AWSObject):
         "EnvStack": (str, True),
         "Parameters": ([str], True),
         "Aliases": ([str], False),
+        "EnvVersion": (str, True),
     }
 
 
@@ -55,6 +56,7 @@ def controller_resources(settings: WorkloadSettings, parameters: Sequence[str], 
         Workload=Ref("WorkloadName"),
         EnvStack=Sub(_ENVIRONMENT_STACK),
         Parameters=list(parameters),
+        EnvVersion=_state(settings.facts),
         Metadata=described("What the workload needs of its environment"),
         **named,
     )
@@ -71,6 +73,17 @@ def controller_resources(settings: WorkloadSettings, parameters: Sequence[str], 
         Metadata=described("A function to update the environment's stack"),
     )
     return [action, function, _role(settings)]
+
+
+def _state(facts: EnvironmentFacts) -> str:
+    """Another text once the environment has other outputs: else CloudFormation would go on with those of the last time."""
+    has = {
+        "domain": facts.domain is not None,
+        "certificates": facts.public_certificates,
+        "private certificates": facts.private_certificates,
+        "private subnets": facts.private_subnets,
+    }
+    return ", ".join(name for name, there in has.items() if there) or "nothing of these"
 
 
 @cache

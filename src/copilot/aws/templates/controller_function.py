@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 POLL = 5.0
 SPARE = 30.0  # seconds before the function's own end by which it must have answered
+FRESH = 60.0
 LEFT_OUT = {"EnabledFeatures", "LastForceDeployID", "PublicSubnets", "PrivateSubnets"}  # an answer holds 4096 bytes
 
 
@@ -34,25 +35,30 @@ def handler(event: dict[str, Any], context: Any) -> None:
 
 
 def _settle(client: Any, stack: str, workload: str, parameters: list[str], aliases: list[str], kind: str, end: float) -> Any:
-    asked = False
+    asked, status, trusted = False, "unknown", time.monotonic() + FRESH
     while True:
         try:
             found = client.describe_stacks(StackName=stack)["Stacks"][0]
-        except ClientError as error:
-            if kind == "Delete" and "does not exist" in str(error):
+            status, outputs = found["StackStatus"], {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])}
+            if kind == "Delete" and status.startswith("DELETE_"):
                 return {}
-            raise
-        status, outputs = found["StackStatus"], {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])}
-        if kind == "Delete" and status.startswith("DELETE_"):
-            return {}
-        if not status.endswith("_IN_PROGRESS"):
-            before = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found.get("Parameters", [])}
-            after = _changed(stack, before, workload, parameters, aliases)
-            if before == after:
-                return {key: value for key, value in outputs.items() if key not in LEFT_OUT}
-            if asked and ("ROLLBACK" in status or "FAILED" in status):
-                raise RuntimeError(f"{stack} could not be updated: {_cause(client, stack)}")
-            asked = _update(client, found, before, after, outputs) or asked
+            if not status.endswith("_IN_PROGRESS"):
+                before = {p["ParameterKey"]: p.get("ParameterValue", "") for p in found.get("Parameters", [])}
+                after = _changed(stack, before, workload, parameters, aliases)
+                if before == after:
+                    return {key: value for key, value in outputs.items() if key not in LEFT_OUT}
+                if asked and ("ROLLBACK" in status or "FAILED" in status):
+                    raise RuntimeError(f"{stack} could not be updated: {_cause(client, stack)}")
+                _update(client, found, before, after, outputs)
+                asked = True
+        except ClientError as error:
+            text = str(error)
+            if kind == "Delete" and "does not exist" in text:
+                return {}
+            # Another workload was quicker, or our own role is so new that AWS does not know its rights everywhere.
+            fresh = "AccessDenied" in text and time.monotonic() < trusted
+            if not (fresh or "_IN_PROGRESS state" in text or "Throttl" in text):
+                raise
         if time.monotonic() + POLL > end:
             raise TimeoutError(f"{stack} is still {status}, and there is no time left to wait")
         time.sleep(POLL)
@@ -74,23 +80,17 @@ def _changed(stack: str, before: dict[str, str], workload: str, parameters: list
     return after
 
 
-def _update(client: Any, found: Any, before: dict[str, str], after: dict[str, str], outputs: dict[str, str]) -> bool:
-    try:
-        client.update_stack(
-            StackName=found["StackId"],
-            UsePreviousTemplate=True,
-            Parameters=[
-                {"ParameterKey": key, **({"UsePreviousValue": True} if before[key] == value else {"ParameterValue": value})}
-                for key, value in after.items()
-            ],
-            Capabilities=found.get("Capabilities", []),
-            RoleARN=outputs["CFNExecutionRoleARN"],
-        )
-    except ClientError as error:
-        if "_IN_PROGRESS state" in str(error) or "Throttl" in str(error):
-            return False  # another workload was quicker
-        raise
-    return True
+def _update(client: Any, found: Any, before: dict[str, str], after: dict[str, str], outputs: dict[str, str]) -> None:
+    client.update_stack(
+        StackName=found["StackId"],
+        UsePreviousTemplate=True,
+        Parameters=[
+            {"ParameterKey": key, **({"UsePreviousValue": True} if before[key] == value else {"ParameterValue": value})}
+            for key, value in after.items()
+        ],
+        Capabilities=found.get("Capabilities", []),
+        RoleARN=outputs["CFNExecutionRoleARN"],
+    )
 
 
 def _cause(client: Any, stack: str) -> str:
