@@ -36,7 +36,7 @@ def emulator() -> Iterator[str]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=_ROOT,
-        env={**os.environ, "MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_PORT": str(port)},
+        env={**os.environ, "MOTO_PORT": str(port)},
     )
     try:
         _wait(process, url)

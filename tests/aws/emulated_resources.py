@@ -22,6 +22,8 @@ from moto import settings
 from moto.awslambda.models import LambdaFunction
 from moto.cloudformation import custom_model, parsing
 from moto.core.common_models import CloudFormationModel
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.vpcs import VPC
 
 _REGIONAL = "arn:aws:{service}:{region}:{account}:{name}"
 _PROGRAM = """
@@ -120,6 +122,15 @@ def _is_wanted(self: parsing.ResourceMap, resource: dict[str, Any]) -> bool:
     return condition is None or bool(self.lazy_condition_map[condition])
 
 
+def _delete_vpc(cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str) -> None:
+    """With the route tables in it, which moto's CloudFormation leaves behind."""
+    backend = ec2_backends[account_id][region_name]
+    for table in backend.describe_route_tables(filters={"vpc-id": resource_name}):
+        if not table.main_association_id:
+            backend.route_tables.pop(table.id)
+    backend.delete_vpc(resource_name)
+
+
 def _invoke(self: LambdaFunction, event: Any = None) -> tuple[str, bool, str]:
     """Run the function's own code; what it is asked for and how it answers is CloudFormation's affair."""
     host = f"{settings.moto_server_host()}:{settings.moto_server_port()}"
@@ -160,6 +171,7 @@ def mend() -> None:
     setattr(parsing, "resource_class_from_type", class_of)  # noqa: B010 - the type checker lets no function be assigned
     setattr(parsing.ResourceMap, "update", _update)  # noqa: B010 - likewise
     setattr(parsing.OutputMap, "exports", property(_exports))  # noqa: B010 - likewise
+    setattr(VPC, "delete_from_cloudformation_json", classmethod(_delete_vpc))  # noqa: B010 - likewise
     setattr(LambdaFunction, "_invoke_lambda", _invoke)  # noqa: B010 - likewise
     keep = classmethod(lambda _, original_resource, **more: original_resource)
     setattr(custom_model.CustomModel, "update_from_cloudformation_json", keep)  # noqa: B010 - likewise

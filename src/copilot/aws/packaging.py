@@ -204,7 +204,9 @@ class Packager:
                 request = image_request(
                     self._workspace, name, source.build, platform=platform, revision=revision, execution=execution
                 )
-                yield _Build(target, container, request, Repository(self._uri(place, name), place.aws))
+                yield _Build(
+                    target, container, request, Repository(self._uri(place, name), self._aws.in_region(place.record.region))
+                )
 
     def named(self, documents: Mapping[Target, WorkloadDocument], tag: str | None = None) -> dict[Target, Images]:
         """What images will be called, without building or pushing any."""
@@ -234,7 +236,7 @@ class Packager:
         name, environment = target
         place = self.place(environment)
         manifest = document.model.resolved(environment, self.application)
-        bucket = ArtifactBucket(place.aws, place.resources.bucket)
+        bucket = ArtifactBucket(self._aws.in_region(place.record.region), place.resources.bucket)
         settings = WorkloadSettings(
             application=self.application,
             environment=environment,
