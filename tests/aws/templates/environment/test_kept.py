@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from copilot.aws.templates.environment.settings import EnvironmentSettings
 from copilot.aws.templates.environment.stack import environment_stack
 from copilot.aws.templates.reading import read_template
 from copilot.aws.templates.rendering import render
+from copilot.errors import UnsupportedError
 from tests.aws.replacement import assert_updates_in_place
 from tests.aws.templates.environment.original import original
 from tests.aws.templates.environment.variants import VARIANTS
@@ -60,6 +63,13 @@ def test_what_empties_the_bucket_stays_while_the_bucket_does() -> None:
     assert_updates_in_place(before, after, PARAMETERS)
     gone = read_template(_updated(VARIANTS["default"], before))
     assert not {name for name in gone["Resources"] if "Bucket" in name}
+
+
+def test_a_content_delivery_network_is_not_taken_away_in_silence() -> None:
+    before = read_template(original())
+    before["Resources"]["CloudFrontDistribution"] = {"Type": "AWS::CloudFront::Distribution"}
+    with pytest.raises(UnsupportedError, match="content delivery network"):
+        environment_stack(VARIANTS["default"], before)
 
 
 def test_what_only_aws_copilot_makes_stays() -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 from troposphere import Template
 
+from copilot.errors import UnsupportedError
+
 _DOMAIN = frozenset(
     {
         "CertificateValidationFunction",
@@ -43,6 +45,7 @@ _GROUPS: tuple[tuple[frozenset[str], str | None], ...] = (
     ),
 )
 _OUTPUTS = frozenset({"AppRunnerVpcEndpointId"})
+_CDN = "CloudFrontDistribution"
 _OURS = {"DelegateDNSAction": "DelegationRecord"}
 
 
@@ -74,7 +77,16 @@ def kept_resources(current: Mapping[str, Any], logical_ids: Iterable[str]) -> di
 
 
 def keep(template: Template, current: Mapping[str, Any]) -> None:
-    """Adds to a template what stays of the stack's current one, with the conditions, parameters and outputs that it needs."""
+    """Adds to a template what stays of the stack's current one, with the conditions, parameters and outputs that it needs.
+
+    Raises:
+        UnsupportedError: The environment has a content delivery network, which we would take away.
+    """
+    if _CDN in (current.get("Resources") or {}):
+        raise UnsupportedError(
+            "the environment has a content delivery network (CloudFront), which is not supported yet: it would be deleted",
+            hint="if it is to go, deploy the environment without `cdn` with AWS Copilot first",
+        )
     found = kept_resources(current, set(template.resources))
     for name, data in found.items():
         template.resources[name] = _kept(name, data)
