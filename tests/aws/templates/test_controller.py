@@ -58,6 +58,7 @@ def test_what_the_environment_is_asked_for() -> None:
         "EnvStack": {"Fn::Sub": "${AppName}-${EnvName}"},
         "Parameters": ["ALBWorkloads"],
         "EnvVersion": "private subnets",
+        "ServiceTimeout": 960,
         "Aliases": ["a.example.com"],
     }
 

@@ -22,6 +22,7 @@ from copilot.aws.templates.workload.settings import EnvironmentFacts, WorkloadSe
 RUNTIME = "python3.14"
 _ENVIRONMENT_STACK = "${AppName}-${EnvName}"
 _FUNCTION = "EnvControllerFunction"
+_LONGEST_RUN = 900  # seconds, and all that AWS lets a function have
 _ROLE = "EnvControllerRole"
 
 
@@ -34,6 +35,7 @@ class _EnvironmentController(AWSObject):
         "Parameters": ([str], True),
         "Aliases": ([str], False),
         "EnvVersion": (str, True),
+        "ServiceTimeout": (int, True),
     }
 
 
@@ -57,6 +59,8 @@ def controller_resources(settings: WorkloadSettings, parameters: Sequence[str], 
         EnvStack=Sub(_ENVIRONMENT_STACK),
         Parameters=list(parameters),
         EnvVersion=_state(settings.facts),
+        # A function that could not even answer would keep the stack waiting for an hour.
+        ServiceTimeout=_LONGEST_RUN + 60,
         Metadata=described("What the workload needs of its environment"),
         **named,
     )
@@ -66,8 +70,8 @@ def controller_resources(settings: WorkloadSettings, parameters: Sequence[str], 
         Handler="index.handler",
         Runtime=RUNTIME,
         Role=GetAtt(_ROLE, "Arn"),
-        # The longest that a function may run: a load balancer takes minutes, and another workload's may come first.
-        Timeout=900,
+        # A load balancer takes minutes, and another workload's may come first.
+        Timeout=_LONGEST_RUN,
         MemorySize=512,
         LoggingConfig=awslambda.LoggingConfig(LogGroup=Ref("LogGroup")),
         Metadata=described("A function to update the environment's stack"),

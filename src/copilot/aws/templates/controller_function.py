@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
         end = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - SPARE
         wanted = ([], []) if kind == "Delete" else (given.get("Parameters") or [], given.get("Aliases") or [])
         answer.update(Status="SUCCESS", Data=_settle(boto3.client("cloudformation"), stack, workload, *wanted, kind, end))
-    except Exception as error:  # noqa: BLE001 - without an answer CloudFormation waits for an hour
+    except Exception as error:  # noqa: BLE001 - without an answer CloudFormation waits in vain
         answer.update(Status="FAILED", Reason=f"{error} (log {context.log_group_name}/{context.log_stream_name})"[:1500])
     _send(event["ResponseURL"], json.dumps(answer).encode())
 
