@@ -110,11 +110,12 @@ def _machine(settings: WorkloadSettings, job: ScheduledJob) -> stepfunctions.Sta
         DefinitionSubstitutions={
             "Cluster": imported(settings, "ClusterId"),
             "TaskDefinition": Ref("TaskDefinition"),
+            "Partition": Ref("AWS::Partition"),
             "Subnets": _in_quotes(subnets(settings)),
             "AssignPublicIp": public_address(settings),
             "SecurityGroups": _in_quotes(security_groups(settings)),
         },
-        DefinitionString=json.dumps(_definition(job, settings.facts.partition), indent=2),
+        DefinitionString=json.dumps(_definition(job), indent=2),
         Metadata=described("A state machine to run your job, and to try again when it fails"),
     )
 
@@ -124,10 +125,10 @@ def _in_quotes(items: list[Any] | Split) -> Join:
     return Join('","', items)
 
 
-def _definition(job: ScheduledJob, partition: str) -> dict[str, Any]:
+def _definition(job: ScheduledJob) -> dict[str, Any]:
     run: dict[str, Any] = {
         "Type": "Task",
-        "Resource": f"arn:{partition}:states:::ecs:runTask.sync",
+        "Resource": "arn:${Partition}:states:::ecs:runTask.sync",
         "Parameters": {
             "LaunchType": "FARGATE",
             "PlatformVersion": "LATEST",
