@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from cfnlint.decode.decode import decode_str  # type: ignore[import-untyped] # annotated, but it says so nowhere
 
 from copilot.aws.templates.policies import EXCEPTIONS
+
+_FEWEST_LETTERS = 3
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Statement:
 
 
 def statements(template: str) -> list[Statement]:
-    """Every statement of every policy document anywhere in a template."""
+    """Every statement of every policy document anywhere in a template, written as JSON in a text or not."""
     decoded, errors = decode_str(template)
     assert not errors, errors
     found: list[Statement] = []
@@ -67,9 +71,10 @@ def assert_least_privilege(template: str) -> None:
     """Fails if a statement allows more than it must.
 
     No actions of a whole service; no ``*`` for a resource, but for the actions in `EXCEPTIONS` and where a condition
-    limits it; nothing is for everyone; a role is passed only to named services.
+    limits it; nothing is for everyone; a role is passed only to named services; no role has a policy that AWS looks after.
     """
     problems = [f"{statement.where}: {problem}" for statement in statements(template) for problem in excesses(statement)]
+    problems += [f"{logical_id}: has AWS's policy {arn}" for logical_id, arn in _foreign_policies(template)]
     assert not problems, "\n".join(problems)
 
 
@@ -80,14 +85,31 @@ def excesses(statement: Statement) -> list[str]:
     problems = [
         f"{key} allows all but what it names" for key in ("NotAction", "NotResource", "NotPrincipal") if key in statement.data
     ]
-    problems += [f"{action} is all of a service" for action in statement.actions if action == "*" or action.endswith(":*")]
+    problems += [f"{action} is all of a service" for action in statement.actions if _all_of_a_service(action)]
     if any(_everything(resource) for resource in statement.resources) and not (statement.on_itself or statement.conditioned):
         problems += [f"{action} on every resource" for action in statement.actions if action not in EXCEPTIONS]
     if any(_everyone(principal) for principal in statement.principals) and not statement.conditioned:
         problems.append("everyone may")
-    if "iam:PassRole" in statement.actions and "iam:PassedToService" not in str(statement.data.get("Condition")):
+    if any(fnmatchcase("iam:passrole", action.lower()) for action in statement.actions) and "iam:PassedToService" not in str(
+        statement.data.get("Condition")
+    ):
         problems.append("iam:PassRole to any service")
     return problems
+
+
+def _foreign_policies(template: str) -> Iterator[tuple[str, str]]:
+    decoded, errors = decode_str(template)
+    assert not errors, errors
+    for logical_id, resource in decoded.get("Resources", {}).items():
+        for arn in _list(resource.get("Properties", {}).get("ManagedPolicyArns", [])):
+            if ":aws:policy/" in _text(arn):
+                yield logical_id, _text(arn)
+
+
+def _all_of_a_service(action: str) -> bool:
+    """Whether an action is everything, of one service or of several, as far as less than three of its letters are given."""
+    service, _, name = action.partition(":")
+    return bool({"*", "?"} & set(service)) or ("*" in name and len(name.replace("*", "").replace("?", "")) < _FEWEST_LETTERS)
 
 
 def _documents(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
@@ -100,6 +122,8 @@ def _documents(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, .
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _documents(item, (*path, str(index)))
+    elif isinstance(value, str) and value.startswith("{") and '"Statement"' in value:
+        yield path, json.loads(value)
 
 
 def _alternatives(item: Any) -> Iterator[Mapping[str, Any]]:
@@ -113,7 +137,7 @@ def _alternatives(item: Any) -> Iterator[Mapping[str, Any]]:
 def _everything(resource: Any) -> bool:
     """Whether it is every resource of a service: ``*``, or a name of which only the service is said."""
     text = _text(resource)
-    return text == "*" or (text.startswith("arn:") and text.split(":", 5)[-1] in {"*", "*/*"})
+    return not text.strip("*?:/") or (text.startswith("arn:") and not text.split(":", 5)[-1].strip("*?:/"))
 
 
 def _everyone(principal: Any) -> bool:

@@ -171,10 +171,11 @@ _STORAGE = (
     ),
 )
 _MESSAGES = (
-    Grant("sns", "GetSubscriptionAttributes SetSubscriptionAttributes Unsubscribe"),
+    # The ARN of a subscription begins with that of its topic.
     Grant(
         "sns",
-        "CreateTopic DeleteTopic Get* List* SetTopicAttributes Subscribe TagResource UntagResource",
+        "CreateTopic DeleteTopic Get* List* SetSubscriptionAttributes SetTopicAttributes Subscribe TagResource Unsubscribe"
+        " UntagResource",
         _here(_NAMED),
     ),
     Grant(
