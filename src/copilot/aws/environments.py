@@ -104,6 +104,7 @@ class Environments:
         *,
         force: bool = False,
         rollback: bool = True,
+        detach: bool = False,
         watch: Watch = unwatched,
     ) -> Outcome:
         """Makes an environment what its manifest says. What workloads asked for stays as they asked.
@@ -115,6 +116,7 @@ class Environments:
             source: The manifest's text.
             force: Update the stack even if nothing changes.
             rollback: Whether CloudFormation undoes what it did when something fails.
+            detach: Do not wait until it is done.
             watch: Is told each event.
 
         Raises:
@@ -124,14 +126,15 @@ class Environments:
         """
         work = self._work(application, name, manifest, source, force=force)
         stacks = self._stacks(work.aws)
-        outcome = stacks.deploy(work.request(rollback=rollback), watch)
+        first: Outcome = "unchanged"
         if work.settings.own_domain and not work.settings.public_https:
             # In another account than the application: the internet must find the zone before it can have a certificate.
+            first = stacks.deploy(work.request(rollback=rollback), watch)
             delegate(self._aws, work.app, name, stacks.require(work.stack.name))
             work = self._work(application, name, manifest, source, force=False, delegated=True)
-            second = stacks.deploy(work.request(rollback=rollback), watch)
-            outcome = outcome if second == "unchanged" else second
-        return outcome
+        request = work.request(rollback=rollback)
+        last = _begin(stacks, request, watch) if detach else stacks.deploy(request, watch)
+        return first if last == "unchanged" else last
 
     def propose(
         self, application: str, name: str, manifest: EnvironmentManifest, source: str, watch: Watch = unwatched
@@ -313,6 +316,15 @@ class _Work:
             self.bucket,
             rollback,
         )
+
+
+def _begin(stacks: Stacks, request: StackRequest, watch: Watch) -> Outcome:
+    proposal = stacks.propose(request, watch)
+    if proposal is None:
+        return "unchanged"
+    with proposal:
+        stacks.begin(proposal)
+    return "updated"
 
 
 def _check_is_ours(stack: Stack | None, application: str, name: str) -> None:

@@ -98,6 +98,10 @@ def test_deploy(environments: Environments, aws: Aws) -> None:
     assert token
     assert environments.deploy("shop", "test", manifest(), SOURCE) == "unchanged"
 
+    with_insights = manifest(observability={"container_insights": True})
+    assert environments.deploy("shop", "test", with_insights, SOURCE, detach=True) == "updated"
+    assert environments.deploy("shop", "test", with_insights, SOURCE, detach=True) == "unchanged"
+
     # Another `env init` takes nothing away.
     Store(aws).delete_environment("shop", "test")
     environments.init("shop", "test")
