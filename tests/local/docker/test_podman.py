@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot.engine import Deployment
 from copilot.errors import BuildError
 from copilot.local.docker.names import Names
 from copilot.local.docker.superseded import remove_superseded
@@ -30,13 +31,18 @@ def docker(podman: DockerEngine) -> DockerEngine:
     return podman
 
 
+def succeeded(deployment: Deployment) -> bool:
+    assert (deployment.error, deployment.details) == (None, ())
+    return deployment.status == "Succeeded"
+
+
 def test_a_service_from_its_first_release_to_its_end(shop: Shop, docker: DockerEngine) -> None:
     assert "Podman Engine" in docker.run("version")
     sidecar = Sidecar("clock", shop.image, command=("sh", "-c", CLOCK), volumes=(Volume("data", "/data"),))
     parts = {"sidecars": (sidecar,), "volumes": (Volume("data", "/data"),)}
-    assert shop.deploy("one", count=2, **parts).status == "Succeeded"
+    assert succeeded(shop.deploy("one", count=2, **parts))
     with Load(shop.port()) as load:
-        assert shop.deploy("two", count=2, **parts).status == "Succeeded"
+        assert succeeded(shop.deploy("two", count=2, **parts))
         assert shop.deploy("bad", variables={"EXIT": "3"}, **parts).error == "`api` exited at once: exit 3"
     assert {a for a in load.answers if a not in [(200, "one\n"), (200, "two\n")]} == set()
 
