@@ -227,6 +227,33 @@ def test_an_attempt_is_stopped_after_its_timeout(site: Site) -> None:
         os.kill(pid, 0)
 
 
+def test_a_timeout_is_for_all_attempts_together(site: Site) -> None:
+    (site.gates / "exit").write_text("1")
+    site.deploy(schedule=Schedule("@daily", retries=5, timeout=90.0))
+    site.jobs.run_now(KEY)
+    eventually(lambda: site.runs[0].retry_at is not None)
+    (site.gates / "hold").touch()
+    site.now += 60
+    eventually(lambda: len(site.started) == 2)
+    site.now += 31
+    run = site.ended()
+    assert (run.status, run.reason) == ("TimedOut", "stopped after its timeout of 90 s")
+    assert len(site.started) == 2
+
+
+def test_nothing_is_tried_again_when_no_time_is_left(site: Site) -> None:
+    (site.gates / "hold").touch()
+    (site.gates / "exit").write_text("3")
+    site.deploy(schedule=Schedule("@daily", retries=5, timeout=90.0))
+    site.jobs.run_now(KEY)
+    eventually(lambda: len(site.started) == 1)
+    site.now += 89.5
+    (site.gates / "hold").unlink()
+    run = site.ended()
+    assert run.status == "TimedOut"
+    assert run.reason == "exit 3; no time was left of its timeout of 90 s to try again"
+
+
 def test_two_runs_of_a_job_never_overlap(site: Site) -> None:
     (site.gates / "hold").touch()
     site.deploy(schedule=Schedule("@every 10s"))

@@ -300,19 +300,23 @@ class Jobs:
             if not runtime.runs(attempt.task) and runtime.exit_reason(attempt.task) in {"ended", None}:
                 runtime.start(self._deployer.spec(release, attempt.task, None))
             self._store.jobs.attempt_started(attempt.task, started)
-        else:
-            started = attempt.started_at
-        timeout = description.schedule.timeout if description.schedule else None
+        end = self._end(run, description)
         pause = _SHORTEST_LOOK
         while (reason := self._ended(runtime, attempt.task)) is None:
             if leave.wait(pause):
                 return None
-            if timeout is not None and self._clock() >= started + timeout:
+            if end is not None and self._clock() >= end:
                 self._store.jobs.attempt_timed_out(attempt.task)
                 with _reported(attempt.task):
                     runtime.stop(attempt.task, description.grace_period)
             pause = min(_LONGEST_LOOK, pause * 1.5)
         return reason
+
+    def _end(self, run: RunRecord, description: ReleaseDescription) -> float | None:
+        """When a run must have ended, all its attempts together, as on AWS. None: whenever it does, or it has not begun."""
+        timeout = description.schedule.timeout if description.schedule else None
+        first = self._store.jobs.attempts(run.id)[0].started_at
+        return None if timeout is None or first is None else first + timeout
 
     @staticmethod
     def _ended(runtime: Runtime, task: str) -> str | None:
@@ -328,15 +332,21 @@ class Jobs:
         schedule = description.schedule if description else None
         with self._store.transaction():
             attempt = self._store.jobs.attempts(run.id)[-1]
+            timeout = f"{schedule.timeout:g} s" if schedule and schedule.timeout else ""
             if attempt.timed_out:
-                reason = f"stopped after its timeout of {schedule.timeout:g} s" if schedule and schedule.timeout else "timed out"
+                reason = f"stopped after its timeout of {timeout}" if timeout else "timed out"
+            end = self._end(run, description) if description else None
+            again = now + retry_delay(number)
             self._store.jobs.finish_attempt(attempt.task, now=now, reason=reason)
             if reason == SUCCESS:
                 self._store.jobs.finish(run.id, "Succeeded", now=now, reason=reason)
-            elif schedule is not None and number <= schedule.retries:
-                self._store.jobs.wait_for_retry(run.id, now + retry_delay(number))
-            else:
+            elif attempt.timed_out or schedule is None or number > schedule.retries:
                 self._store.jobs.finish(run.id, "TimedOut" if attempt.timed_out else "Failed", now=now, reason=reason)
+            elif end is not None and again >= end:
+                late = f"{reason}; no time was left of its timeout of {timeout} to try again"
+                self._store.jobs.finish(run.id, "TimedOut", now=now, reason=late)
+            else:
+                self._store.jobs.wait_for_retry(run.id, again)
         # What cannot be removed now is found when a server starts.
         with _reported(attempt.task):
             self._runtime(run.key).remove(attempt.task)

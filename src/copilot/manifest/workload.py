@@ -205,7 +205,7 @@ class ScheduledJob(Workload):
     on: Trigger = Field(description="What starts it.")
     retries: Annotated[Whole, Field(ge=0, le=100)] = Field(0, description="How often a run that failed is tried again.")
     timeout: Annotated[Duration, Field(ge=1)] | None = Field(
-        None, description="How long each try of a run may take before it is ended and counts as failed."
+        None, description="How long a run may take, all tries together, before it is ended and counts as failed."
     )
 
 

@@ -36,7 +36,7 @@ _MOST_RETRIES = 100
 @click.option("--dockerfile", "-d", metavar="PATH", help="Its Dockerfile.")
 @click.option("--image", "-i", metavar="IMAGE", help="An image that exists already instead.")
 @click.option("--retries", type=click.IntRange(0, _MOST_RETRIES), metavar="N", help="How often a failed run is tried again.")
-@click.option("--timeout", metavar="DURATION", help="How long each try may take, such as 1h30m.")
+@click.option("--timeout", metavar="DURATION", help="How long a run may take, all tries together, such as 1h30m.")
 @click.option("--job-type", "-t", "type_", metavar="TYPE", help=f'"{_TYPE}", the only one.')
 def init(
     context: Context,
