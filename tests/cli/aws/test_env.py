@@ -49,6 +49,12 @@ def test_an_environment_from_its_beginning_to_its_end(aws: Aws, cli: Cli) -> Non
     assert Stacks(aws).find("shop-test") is None
 
 
+def test_nobody_waits_for_a_deployment_that_is_detached(aws: Aws, cli: Cli) -> None:
+    cli.ok("env", "init", "--name", "test")
+    assert "AWS deploys environment test now" in cli.ok("env", "deploy", "--detach").stderr
+    assert Stacks(aws).require("shop-test").outputs["VpcId"]
+
+
 def test_in_another_region(aws: Aws, cli: Cli) -> None:
     cli.ok("env", "init", "--name", "test", "--region", "eu-west-1")
     cli.ok("env", "deploy", "--name", "test")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from copilot.aws.stack_values import StackEvent, Watch
     from copilot.aws.stacks import Explain, Proposal, StackRequest, Stacks
 
-Outcome = Literal["created", "updated", "unchanged", "declined"]
+Outcome = Literal["created", "updated", "unchanged", "declined", "begun"]
 
 _FRAMES_PER_SECOND = 4
 _ROWS_KEPT = 2
@@ -82,9 +82,9 @@ def change_stack(
                 return "declined"
         if wish.detach:
             stacks.begin(proposal)
-        else:
-            with watching(request.name, request.template) as watch:
-                stacks.execute(proposal, watch, **({"explain": explain} if explain else {}))
+            return "begun"
+        with watching(request.name, request.template) as watch:
+            stacks.execute(proposal, watch, **({"explain": explain} if explain else {}))
         return "created" if proposal.creates else "updated"
 
 
@@ -197,5 +197,7 @@ def say_outcome(outcome: Outcome, what: str, took: float) -> None:
         say(f"{bold(what[:1].upper() + what[1:])} is up to date. There was nothing to do.")
     elif outcome == "declined":
         say("Nothing was changed.")
+    elif outcome == "begun":
+        say(f"AWS deploys {bold(what)} now. Run the same command without `--detach` to wait for it and see how it ends.")
     else:
         say(f"{green(OK)} {'Deployed' if outcome == 'created' else 'Updated'} {bold(what)} in {duration(took)}")

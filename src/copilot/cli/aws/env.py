@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from copilot.cli import _ask
 from copilot.cli._output import bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table, yellow
 from copilot.cli.aws._environment_manifest import NetworkAnswers, environment_manifest
-from copilot.cli.aws._stacks import Wish, plain_watch, say_outcome, show_difference, watching
+from copilot.cli.aws._stacks import Outcome, Wish, plain_watch, say_outcome, show_difference, watching
 from copilot.errors import CopilotError, NotFoundError
 
 if TYPE_CHECKING:
@@ -71,10 +71,18 @@ def deploy(context: Context, name: str, wish: Wish, *, force: bool, rollback: bo
         return
     with watching(f"{context.app}-{name}", package.template) as watch:
         outcome = environments.deploy(
-            context.app, name, document.model, document.text, force=force, rollback=rollback, watch=watch
+            context.app,
+            name,
+            document.model,
+            document.text,
+            force=force,
+            rollback=rollback,
+            detach=wish.detach,
+            watch=watch,
         )
     # Its stack exists since `env init`: that it is updated now says nothing to a person.
-    say_outcome("unchanged" if outcome == "unchanged" else "created", f"environment {name}", time.monotonic() - begin)
+    made: Outcome = "begun" if wish.detach else "created"
+    say_outcome("unchanged" if outcome == "unchanged" else made, f"environment {name}", time.monotonic() - begin)
     workspace = context.require_workspace()
     say_next("copilot svc init" if not workspace.workloads() else f"copilot deploy --env {name}")
 
