@@ -39,7 +39,7 @@ def test_a_run() -> None:
     parsed = definition()
     assert parsed["StartAt"] == "Run Fargate Task"
     run = parsed["States"]["Run Fargate Task"]
-    assert run["Resource"] == "arn:${Partition}:states:::ecs:runTask.sync"
+    assert run["Resource"] == "${RunTask}"
     assert run["Parameters"]["LaunchType"] == "FARGATE"
     assert run["Parameters"]["PropagateTags"] == "TASK_DEFINITION"
     assert run["End"] is True
@@ -61,7 +61,7 @@ def test_the_machine() -> None:
     assert machine["DefinitionSubstitutions"] == {
         "Cluster": {"Fn::ImportValue": "my-app-test-ClusterId"},
         "TaskDefinition": {"Ref": "TaskDefinition"},
-        "Partition": {"Ref": "AWS::Partition"},
+        "RunTask": {"Fn::Sub": "arn:${AWS::Partition}:states:::ecs:runTask.sync"},
         "Subnets": {"Fn::Join": ['","', {"Fn::Split": [",", {"Fn::ImportValue": "my-app-test-PublicSubnets"}]}]},
         "AssignPublicIp": "ENABLED",
         "SecurityGroups": {"Fn::Join": ['","', [{"Fn::ImportValue": "my-app-test-EnvironmentSecurityGroup"}]]},

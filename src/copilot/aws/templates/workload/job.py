@@ -110,7 +110,7 @@ def _machine(settings: WorkloadSettings, job: ScheduledJob) -> stepfunctions.Sta
         DefinitionSubstitutions={
             "Cluster": imported(settings, "ClusterId"),
             "TaskDefinition": Ref("TaskDefinition"),
-            "Partition": Ref("AWS::Partition"),
+            "RunTask": Sub("arn:${AWS::Partition}:states:::ecs:runTask.sync"),
             "Subnets": _in_quotes(subnets(settings)),
             "AssignPublicIp": public_address(settings),
             "SecurityGroups": _in_quotes(security_groups(settings)),
@@ -128,7 +128,7 @@ def _in_quotes(items: list[Any] | Split) -> Join:
 def _definition(job: ScheduledJob) -> dict[str, Any]:
     run: dict[str, Any] = {
         "Type": "Task",
-        "Resource": "arn:${Partition}:states:::ecs:runTask.sync",
+        "Resource": "${RunTask}",
         "Parameters": {
             "LaunchType": "FARGATE",
             "PlatformVersion": "LATEST",
