@@ -11,7 +11,7 @@ from copilot.aws.templates.reading import read_template
 from copilot.aws.templates.rendering import DESCRIPTION, render
 from tests.aws.lint import assert_clean
 from tests.aws.policies import assert_least_privilege
-from tests.aws.templates.environment.variants import CERTIFICATE, VARIANTS
+from tests.aws.templates.environment.variants import CERTIFICATE, VARIANTS, settings
 
 # The limits of CloudFormation and IAM.
 LARGEST_TEMPLATE = 51_200
@@ -169,6 +169,18 @@ def test_a_load_balancer_needs_subnets(name: str, there: str, missing: str) -> N
     assert there in data["Resources"]
     assert missing not in data["Resources"]
     assert f"{missing}DNSName" not in data["Outputs"]
+
+
+@pytest.mark.parametrize(
+    ("observability", "expected"),
+    [
+        (None, None),
+        ({"container_insights": True}, [{"Name": "containerInsights", "Value": "enabled"}]),
+        ({"container_insights": False}, [{"Name": "containerInsights", "Value": "disabled"}]),
+    ],
+)
+def test_the_account_decides_about_insights_where_the_manifest_does_not(observability: Any, expected: Any) -> None:
+    assert _properties(settings(observability=observability), "Cluster").get("ClusterSettings") == expected
 
 
 def test_no_https_without_a_certificate() -> None:

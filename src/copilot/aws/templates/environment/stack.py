@@ -163,14 +163,18 @@ def _resources(settings: EnvironmentSettings, there: Network) -> list[Any]:
 
 
 def _cluster(settings: EnvironmentSettings) -> ecs.Cluster:
-    insights = "enabled" if settings.manifest.observability.container_insights else "disabled"
+    observability = settings.manifest.observability
+    given: dict[str, Any] = {}
+    if "container_insights" in observability.model_fields_set:  # else the account decides, as in AWS Copilot
+        insights = "enabled" if observability.container_insights else "disabled"
+        given["ClusterSettings"] = [ecs.ClusterSetting(Name="containerInsights", Value=insights)]
     command = ecs.ExecuteCommandConfiguration(Logging="DEFAULT")
     return ecs.Cluster(
         "Cluster",
         CapacityProviders=["FARGATE", "FARGATE_SPOT"],
-        ClusterSettings=[ecs.ClusterSetting(Name="containerInsights", Value=insights)],
         Configuration=ecs.ClusterConfiguration(ExecuteCommandConfiguration=command),
         Metadata=described("An ECS cluster that tasks run in"),
+        **given,
     )
 
 
