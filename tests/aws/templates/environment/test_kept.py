@@ -91,3 +91,5 @@ def test_what_only_aws_copilot_makes_stays() -> None:
     assert after["Outputs"]["AppRunnerVpcEndpointId"] == output
     assert after["Parameters"]["AppRunnerPrivateWorkloads"] == {"Type": "String"}
     assert "AppRunnerPrivateWorkloads" not in stack.parameters
+    # Without that CloudFormation would see no change when AWS Copilot asks for another private service.
+    assert after["Outputs"]["EnabledFeatures"]["Value"]["Fn::Sub"].endswith(",${Aliases},${AppRunnerPrivateWorkloads}")

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from troposphere import Template
+from troposphere import Sub, Template
 
+from copilot.aws.templates.environment.settings import ON_DEMAND
 from copilot.errors import UnsupportedError
 
 _DOMAIN = frozenset(
@@ -95,6 +96,10 @@ def keep(template: Template, current: Mapping[str, Any]) -> None:
     for name, data in told.items():
         template.outputs[name] = _kept(name, data)
     _keep_what_is_used(template, current, [*found.values(), *told.values()])
+    asked = [name for name in template.parameters if name.endswith("Workloads") and name not in ON_DEMAND]
+    if asked:
+        # The output must name every parameter that workloads change, see `outputs`.
+        template.outputs["EnabledFeatures"].properties["Value"] = Sub(",".join(f"${{{name}}}" for name in (*ON_DEMAND, *asked)))
 
 
 def _stays(resource: Mapping[str, Any] | None) -> bool:
