@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.parsers import ResponseParserError
 
 from copilot.aws.client import Aws, connect
 from copilot.aws.errors import explain, explained
@@ -84,6 +85,7 @@ def test_nothing_answers(aws_environment: str, monkeypatch: pytest.MonkeyPatch) 
         (_answer("LimitExceeded", "Too many stacks."), "AWS refused CreateStack (LimitExceeded): Too many stacks"),
         (_answer("Odd"), "AWS refused CreateStack (Odd): it gave no reason"),
         (NoCredentialsError(), "there are no AWS credentials"),
+        (ResponseParserError("<!doctype html>"), "the answer is not one of AWS"),
     ],
 )
 def test_each_error_is_a_sentence(error: Exception, message: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from botocore import exceptions as botocore
+from botocore.parsers import ResponseParserError
 
 from copilot.errors import CopilotError, EngineUnavailableError, UsageError
 
@@ -46,7 +47,7 @@ def explained() -> Iterator[None]:
     """Turns what boto3 raises inside into a `CopilotError`."""
     try:
         yield
-    except (botocore.BotoCoreError, botocore.ClientError) as error:
+    except (botocore.BotoCoreError, botocore.ClientError, ResponseParserError) as error:
         raise explain(error) from error
 
 
@@ -67,6 +68,11 @@ def explain(error: Exception) -> CopilotError:
         return UsageError(f"{_sentence(error)}", hint="`aws configure list-profiles` lists those there are")
     if isinstance(error, (botocore.EndpointConnectionError, botocore.HTTPClientError)):
         return EngineUnavailableError(f"AWS does not answer: {_sentence(error)}", hint="look at the network, then run this again")
+    if isinstance(error, ResponseParserError):
+        # Something between us and AWS, such as a proxy, has answered in its place.
+        return EngineUnavailableError(
+            "the answer is not one of AWS", hint="look at AWS_ENDPOINT_URL and at proxies on the way, then run this again"
+        )
     return EngineUnavailableError(f"AWS cannot be asked: {_sentence(error)}")
 
 
