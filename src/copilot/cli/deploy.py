@@ -94,7 +94,8 @@ def _deploy(context: Context, given: list[str], environment: str | None, flags: 
     if context.on_aws:
         from copilot.cli.aws import deploy as aws_deploy
 
-        aws_deploy.deploy(context, services, choose_environment(context, environment).name, deploy_flags(flags))
+        target_name = environment_name(context, environment)
+        aws_deploy.deploy(context, services, target_name, deploy_flags(flags), in_order=not everything)
         return
     refuse_difference(flags)
     target = choose_environment(context, environment)
@@ -149,6 +150,15 @@ def choose_environment(context: Context, given: str | None) -> Environment:
     owner = f"application `{context.app}`"
     name = _ask.choose("environment", list(environments), given, owner=owner, create="copilot env init", flag="--env")
     return environments[name]
+
+
+def environment_name(context: Context, given: str | None) -> str:
+    """The name of the environment to deploy to. On AWS one that is named need not be looked for: it is asked for anyway."""
+    from copilot.manifest.names import name_fault
+
+    if given is not None and context.on_aws and name_fault(given) is None:
+        return given
+    return choose_environment(context, given).name
 
 
 def build_descriptions(workspace: Workspace, workloads: Sequence[str], target: Environment) -> list[ReleaseDescription]:

@@ -11,7 +11,7 @@ from copilot.cli._context import Context
 from copilot.cli._options import package_options
 from copilot.cli._root import command
 from copilot.cli._running import service_options
-from copilot.cli.deploy import choose_environment
+from copilot.cli.deploy import environment_name
 from copilot.errors import UnsupportedError
 
 
@@ -40,7 +40,7 @@ def package(
     name = _ask.choose("service", there, name, owner="this repository", create="copilot svc init")
     from copilot.cli.aws import deploy as aws_deploy
 
-    target = choose_environment(context, environment).name
+    target = environment_name(context, environment)
     differs = aws_deploy.package(context, name, target, output_dir=output_dir, tag=tag, upload=upload, diff=diff)
     if diff and differs:
         click.get_current_context().exit(1)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from copilot.aws.stack_values import StackEvent
     from copilot.cli._context import Context
     from copilot.cli.aws.env import Login
+    from copilot.manifest.workload import WorkloadDocument
     from copilot.workspace import Workspace
 
 _JOB = "Scheduled Job"
@@ -42,8 +43,16 @@ class DeployFlags:
     wish: Wish = field(default_factory=Wish)
 
 
-def deploy(context: Context, workloads: Sequence[str], environment: str, flags: DeployFlags) -> None:
-    """Build what is in the working tree, push it, and change one stack after the other."""
+def deploy(context: Context, workloads: Sequence[str], environment: str, flags: DeployFlags, *, in_order: bool = True) -> None:
+    """Build what is in the working tree, push it, and change one stack after the other.
+
+    Args:
+        context: Of the command.
+        workloads: What is deployed, at least one.
+        environment: Where.
+        flags: How.
+        in_order: Whether they are deployed as they are listed. Otherwise publishers of topics come before subscribers.
+    """
     from copilot.aws.packaging import Packager
     from copilot.cli.deploy import revision_of
 
@@ -56,16 +65,35 @@ def deploy(context: Context, workloads: Sequence[str], environment: str, flags: 
         packager.place(environment)
     revision = revision_of(workspace.root)
     images = packager.publish(documents, lambda line: say(dim(f"  {line}")), revision=revision, tag=flags.tag)
-    for target in targets:
-        package = packager.package(target, documents[target], images[target], upload=True)
-        _deploy_one(packager, package, flags)
-    first, _ = targets[0]
-    job = documents[targets[0]].model.type == _JOB
-    look = "job run" if job else "svc status"
-    urls = [url for name in workloads if (url := _url(context, name, environment))]
-    for url in urls:
+    urls = []
+    for target in targets if in_order else publishers_first(documents):
+        with progress(f"Preparing {target[0]}"):
+            package = packager.package(target, documents[target], images[target], upload=True)
+        urls.append(_deploy_one(packager, package, flags, job=documents[target].model.type == _JOB))
+    for url in filter(None, urls):
         out(url)
+    first = targets[0][0]
+    look = "job run" if documents[targets[0]].model.type == _JOB else "svc status"
     say_next(f"copilot {look} --name {first} --env {environment}")
+
+
+def publishers_first(documents: Mapping[Target, WorkloadDocument]) -> list[Target]:
+    """Workloads in the order in which they can be made: a topic must be there before something subscribes to it."""
+    by_name = {target[0]: target for target in documents}
+    waiting = {target: _publishers(document) & by_name.keys() - {target[0]} for target, document in documents.items()}
+    ordered: list[Target] = []
+    while waiting:
+        placed = {target[0] for target in ordered}
+        # Those that subscribe to each other cannot be put in order: AWS then says which topic is missing.
+        ready = [target for target, needed in waiting.items() if needed <= placed] or list(waiting)
+        ordered += ready
+        waiting = {target: needed for target, needed in waiting.items() if target not in ready}
+    return ordered
+
+
+def _publishers(document: WorkloadDocument) -> set[str]:
+    subscribe = getattr(document.model, "subscribe", None)
+    return {topic.service for topic in subscribe.topics} if subscribe is not None else set()
 
 
 def prepare(context: Context, environment: str, login: Login | None, flags: DeployFlags, *, deploy_it: bool) -> None:
@@ -124,7 +152,8 @@ def package(
     return True
 
 
-def _deploy_one(packager: Packager, made: Package, flags: DeployFlags) -> None:
+def _deploy_one(packager: Packager, made: Package, flags: DeployFlags, *, job: bool) -> str | None:
+    """Change a workload's stack; the answer is where the workload answers, if the stack tells."""
     from copilot.aws.services import Services
     from copilot.aws.stacks import Stacks
 
@@ -134,18 +163,23 @@ def _deploy_one(packager: Packager, made: Package, flags: DeployFlags) -> None:
     def explain(event: StackEvent) -> Sequence[str]:
         return services.stopped_because(made.workload) if event.type == "AWS::ECS::Service" else ()
 
-    what = f"{made.workload} to {made.environment}"
     begin = time.monotonic()
     request = packager.request(made, tags=flags.tags, rollback=flags.rollback)
-    outcome = change_stack(Stacks(aws), request, flags.wish, clear_failed=True, explain=explain)
-    if outcome == "unchanged" and flags.force:
+    stacks = Stacks(aws)
+    outcome = change_stack(stacks, request, flags.wish, clear_failed=True, explain=explain)
+    if outcome == "unchanged" and flags.force and not job:
         with progress(f"Starting new tasks of {made.workload}"):
             services.restart(made.workload)
-        say(f"{green(OK)} Started new tasks of {bold(what)} in {duration(time.monotonic() - begin)}; nothing else changes")
-        return
-    say_outcome(outcome, what, time.monotonic() - begin)
-    if outcome == "unchanged":
-        say(f"  New tasks all the same: copilot svc deploy --name {made.workload} --env {made.environment} --force")
+        took = duration(time.monotonic() - begin)
+        say(f"{green(OK)} Started new tasks of {bold(made.workload)} in {bold(made.environment)}, {took}; nothing else changes")
+    elif outcome == "unchanged":
+        say(f"{bold(made.workload)} in {bold(made.environment)} is up to date. There was nothing to do.")
+        if not job:
+            say(f"  New tasks all the same: copilot svc deploy --name {made.workload} --env {made.environment} --force")
+    else:
+        say_outcome(outcome, f"{made.workload} to {made.environment}", time.monotonic() - begin)
+    stack = stacks.find(request.name)
+    return stack.outputs.get("URL") if stack is not None else None
 
 
 def _register(context: Context, types: Mapping[str, str]) -> None:
@@ -166,8 +200,3 @@ def _own_workspace(context: Context) -> Workspace:
             hint="leave `--app` out, or go to the other repository",
         )
     return workspace
-
-
-def _url(context: Context, workload: str, environment: str) -> str | None:
-    states = context.aws.service(context.app, workload).environments
-    return next((state.url for state in states if state.environment == environment), None)

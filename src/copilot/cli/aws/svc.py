@@ -68,7 +68,8 @@ def status(context: Context, name: str | None, environment: str | None, *, as_js
         out("\nTasks that have stopped")
         out(table([_stopped_row(task, now) for task in found.stopped_tasks[:_ENDED]], ("id", "release", "stopped", "why")))
     if found.running_count < found.desired_count:
-        say_next(f"copilot svc logs --name {deployed.name} --env {deployed.environment} --previous")
+        previous = " --previous" if found.stopped_tasks else ""
+        say_next(f"copilot svc logs --name {deployed.name} --env {deployed.environment}{previous}")
 
 
 def as_document(found: ServiceStatus) -> dict[str, Any]:

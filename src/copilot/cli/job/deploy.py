@@ -13,7 +13,7 @@ from copilot.cli._deployment import see_through
 from copilot.cli._options import app_option, change_options, image_options, package_options
 from copilot.cli._output import bold, out, say_done, say_next, shown_path
 from copilot.cli._root import command
-from copilot.cli.deploy import build_descriptions, choose_environment, deploy_flags, refuse_difference
+from copilot.cli.deploy import build_descriptions, choose_environment, deploy_flags, environment_name, refuse_difference
 from copilot.cli.job._target import env_option, name_option
 from copilot.cli.svc_package import services_here
 
@@ -33,7 +33,7 @@ def deploy(context: Context, name: str | None, environment: str | None, **flags:
         from copilot.cli.aws import deploy as aws_deploy
 
         name = _choose(context, name)
-        aws_deploy.deploy(context, [name], choose_environment(context, environment).name, deploy_flags(flags))
+        aws_deploy.deploy(context, [name], environment_name(context, environment), deploy_flags(flags))
         return
     refuse_difference(flags)
     description = _build(context, name, environment)
@@ -65,7 +65,7 @@ def package(
         from copilot.cli.aws import deploy as aws_deploy
 
         name = _choose(context, name)
-        target = choose_environment(context, environment).name
+        target = environment_name(context, environment)
         differs = aws_deploy.package(context, name, target, output_dir=output_dir, tag=tag, upload=upload, diff=diff)
         if diff and differs:
             click.get_current_context().exit(1)
