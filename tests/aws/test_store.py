@@ -134,6 +134,15 @@ def test_a_place_for_rules_stays_until_its_workload_is_deleted(store: Store) -> 
     assert [store.claim_rule_place("shop", name) for name in ("web", "admin")] == [1, 0]
 
 
+def test_many_places_at_once(store: Store) -> None:
+    assert store.claim_rule_place("shop", "web") == 0
+    many = ["api", *(f"svc-{number}" for number in range(20)), "web"]
+    places = store.claim_rule_places("shop", many)
+    assert places == {**{name: number + 1 for number, name in enumerate(many)}, "web": 0}
+    assert store.claim_rule_places("shop", many) == places
+    assert store.claim_rule_places("shop", []) == {}
+
+
 def test_workloads_that_claim_at_once_get_different_places(store: Store) -> None:
     workloads = [f"svc-{number}" for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -166,3 +175,6 @@ def test_when_all_places_are_taken(aws: Aws, store: Store, monkeypatch: pytest.M
     assert store.claim_rule_place("shop", "web") == 1
     with pytest.raises(ConflictError, match="`shop` has 2 services with listener rules, so `admin` cannot have any"):
         store.claim_rule_place("shop", "admin")
+    store.delete_workload("shop", "web")
+    with pytest.raises(ConflictError, match="`shop` has 2 services with listener rules, so `two` cannot have any"):
+        store.claim_rule_places("shop", ["one", "two"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from copilot.aws import names
 from copilot.aws.client import Aws
@@ -126,22 +126,31 @@ class Store:
         self._parameters.delete(names.workload_parameter(application, name))
 
     def claim_rule_place(self, application: str, workload: str) -> int:
-        """The place that the priorities of a workload's listener rules are counted from, 0 to `RULE_PLACES` - 1.
+        """The place of one workload: see `claim_rule_places`."""
+        return self.claim_rule_places(application, [workload])[workload]
 
-        It stays the same until the workload is deleted, and no other workload of its application has it, even if many ask.
+    def claim_rule_places(self, application: str, workloads: Sequence[str]) -> dict[str, int]:
+        """The places that the priorities of workloads' listener rules are counted from, each 0 to `RULE_PLACES` - 1.
+
+        They stay the same until the workload is deleted, and no other workload of its application has it, even if many ask.
 
         Raises:
             ConflictError: All places are taken.
         """
         claims = self._claims(application)
-        while not _of(workload, claims):
-            place = self._free_place(application, workload, claims)
-            # Only one writer can create a parameter. When somebody else was quicker, the next round takes another place.
-            tags = {**_tags(application), names.SERVICE_TAG: workload}
-            self._parameters.create(_place(application, place), workload, "Whose listener rules have this place", tags)
+        while missing := [workload for workload in workloads if not _of(workload, claims)]:
+            for workload in missing:
+                place = self._free_place(application, workload, claims, missing)
+                # Only one writer can create a parameter. When somebody else was quicker, the next round takes another place.
+                tags = {**_tags(application), names.SERVICE_TAG: workload}
+                self._parameters.create(_place(application, place), workload, "Whose listener rules have this place", tags)
+                claims = [*(claim for claim in claims if claim.place != place), _Claim(place, workload, datetime.now(UTC))]
             claims = self._claims(application)
+        return {workload: self._oldest(application, _of(workload, claims)) for workload in workloads}
+
+    def _oldest(self, application: str, claims: list[_Claim]) -> int:
         # Two deployments of the same workload can both have claimed a place: for both of them the older claim counts.
-        oldest, *others = sorted(_of(workload, claims), key=lambda claim: (claim.at, claim.place))
+        oldest, *others = sorted(claims, key=lambda claim: (claim.at, claim.place))
         for claim in others:
             self._parameters.delete(_place(application, claim.place))
         return oldest.place
@@ -151,13 +160,13 @@ class Store:
         named = [(each.name.removeprefix(path), each) for each in self._parameters.under(path)]
         return [_Claim(int(place), each.value, each.at) for place, each in named if place.isdecimal()]
 
-    def _free_place(self, application: str, workload: str, claims: list[_Claim]) -> int:
+    def _free_place(self, application: str, workload: str, claims: list[_Claim], claiming: Sequence[str]) -> int:
         taken = {claim.place for claim in claims}
         free = next((place for place in range(RULE_PLACES) if place not in taken), None)
         if free is not None:
             return free
         # AWS Copilot, which knows nothing of places, may have deleted a workload that has one.
-        present = {record.name for record in self.workloads(application)}
+        present = {*claiming, *(record.name for record in self.workloads(application))}
         for claim in claims:
             if claim.workload not in present:
                 self._parameters.delete(_place(application, claim.place))
