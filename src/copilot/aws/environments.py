@@ -12,7 +12,7 @@ from uuid import uuid4
 from copilot.aws import names
 from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
-from copilot.aws.environment_domains import delegate, is_delegated, zone_of_application
+from copilot.aws.environment_domains import delegate, is_delegated, makes_aliases, zone_of_application
 from copilot.aws.environment_removal import Removal, clear_roles
 from copilot.aws.environment_values import EnvironmentDetail, EnvironmentPackage, EnvironmentResource, stack_resources
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord, WorkloadRecord
@@ -171,7 +171,8 @@ class Environments:
             ConflictError: It was not deployed yet.
         """
         app, record = self._store.application(application), self._store.environment(application, name)
-        stack = self._stacks(self.inside(record)).require(names.environment_stack(application, name))
+        stacks, stack_name = self._stacks(self.inside(record)), names.environment_stack(application, name)
+        stack = stacks.require(stack_name)
         if _DEPLOYED not in stack.outputs:
             raise ConflictError(
                 f"environment `{name}` was made, but not deployed yet", hint=f"run `copilot env deploy --name {name}` first"
@@ -186,6 +187,7 @@ class Environments:
             public_certificates=https and not has_subdomain,
             private_certificates=stack.parameters.get("CreateInternalHTTPSListener") == "true",
             private_subnets="PrivateSubnets" in stack.outputs,
+            makes_aliases=has_subdomain and makes_aliases(read_template(stacks.template(stack_name))),
         )
 
     def delete(self, application: str, name: str, within: Aws | None = None, watch: Watch = unwatched) -> tuple[str, ...]:

@@ -6,9 +6,12 @@ import pytest
 
 from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
+from copilot.aws.environment_domains import makes_aliases
 from copilot.aws.environments import Environments
 from copilot.aws.store import Store
+from copilot.aws.templates.reading import read_template
 from tests.aws.environments.conftest import SOURCE, manifest
+from tests.aws.templates.environment.original import original
 from tests.aws.templates.environment.variants import IMPORTED
 
 SUBDOMAIN = "test.shop.example.com"
@@ -38,7 +41,12 @@ def test_in_the_account_of_the_application_the_stack_delegates(environments: Env
     assert {"DelegationRecord", "EnvironmentHostedZone"} <= {each.logical_id for each in detail.resources}
     assert _delegation(aws)
     facts = environments.facts("shop", "test")
-    assert (facts.domain, facts.public_certificates) == ("example.com", False)
+    assert (facts.domain, facts.public_certificates, facts.makes_aliases) == ("example.com", False, False)
+
+
+@pytest.mark.parametrize("domain", [True, False])
+def test_an_environment_of_aws_copilot_makes_names_itself(domain: bool) -> None:
+    assert makes_aliases(read_template(original(domain=domain))) == domain
 
 
 def test_in_another_account_the_zone_comes_first(environments: Environments, aws: Aws) -> None:

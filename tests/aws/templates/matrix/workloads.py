@@ -44,7 +44,7 @@ HEADS: Mapping[str, Part] = {
     "job": {"name": "report", "type": "Scheduled Job", "image": {"location": "nginx"}},
 }
 
-_ALIAS = {"name": "a.example.com", "hosted_zone": "Z123"}
+_ALIAS = {"name": "a.test.my-app.example.com", "hosted_zone": "Z123"}
 HTTP: Options = {
     "root": {"http": {"path": "/"}},
     "path": {"http": {"path": "api/v1", "stickiness": True, "version": "http2", "deregistration_delay": "1s"}},
@@ -73,15 +73,22 @@ HTTP: Options = {
     },
 }
 ALIASED: Options = {
-    "zones": {"http": {"path": "/", "alias": [_ALIAS, "b.example.com"], "hosted_zone": "Z456"}},
+    "zones": {"http": {"path": "/", "alias": [_ALIAS, "b.test.my-app.example.com"], "hosted_zone": "Z456"}},
     "unwritten": {
-        "http": {"path": "x", "alias": "a.example.com", "redirect_to_https": False, "allowed_source_ips": ["192.0.2.1/32"]}
+        "http": {
+            "path": "x",
+            "alias": "a.test.my-app.example.com",
+            "redirect_to_https": False,
+            "allowed_source_ips": ["192.0.2.1/32"],
+        }
     },
-    "grpc": {"http": {"path": "/", "alias": "*.example.com", "version": "grpc", "healthcheck": {"success_codes": "0-12"}}},
+    "grpc": {
+        "http": {"path": "/", "alias": "*.test.my-app.example.com", "version": "grpc", "healthcheck": {"success_codes": "0-12"}}
+    },
     "rules": {
         "http": {
             "path": "/",
-            "alias": "a.example.com",
+            "alias": "a.test.my-app.example.com",
             "additional_rules": [{"path": "b", "alias": [_ALIAS], "target_port": 8443}],
         }
     },

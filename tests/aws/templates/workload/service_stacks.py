@@ -18,6 +18,7 @@ from copilot.manifest.workload import Workload, parse_workload
 ACCOUNT = "123456789012"
 FACTS = EnvironmentFacts(account=ACCOUNT, region="us-west-2")
 WITH_DOMAIN = replace(FACTS, domain="example.com")
+OF_AWS_COPILOT = replace(WITH_DOMAIN, makes_aliases=True)
 WITH_CERTIFICATES = replace(FACTS, public_certificates=True, private_certificates=True)
 
 WEB = """

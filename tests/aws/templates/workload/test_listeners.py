@@ -8,6 +8,7 @@ from copilot.aws.templates.reading import read_template
 from copilot.aws.templates.workload.stack import workload_stack
 from tests.aws.templates.workload.service_stacks import (
     BACKEND,
+    OF_AWS_COPILOT,
     WEB,
     WITH_CERTIFICATES,
     WITH_DOMAIN,
@@ -185,7 +186,7 @@ def test_aliases() -> None:
       hosted_zone: Z1
       additional_rules: [{path: /x, alias: b.example.com, hosted_zone: Z1}]
     """
-    resources = resources_of(WEB, more, WITH_DOMAIN)
+    resources = resources_of(WEB, more, OF_AWS_COPILOT)
     assert condition(resources, "HTTPSListenerRule", "host-header") == ["a.example.com", "b.example.com"]
     assert condition(resources, "HTTPListenerRuleWithDomain1", "host-header") == ["b.example.com"]
     assert "LoadBalancerDNSAlias" not in resources
@@ -200,7 +201,7 @@ def test_aliases() -> None:
 
 def test_a_rule_without_an_alias_beside_one_with_an_alias() -> None:
     more = "http: {path: /, alias: a.example.com, additional_rules: [{path: /x}]}"
-    resources = resources_of(WEB, more, WITH_DOMAIN)
+    resources = resources_of(WEB, more, OF_AWS_COPILOT)
     assert condition(resources, "HTTPSListenerRule1", "host-header") == [SUBDOMAIN_HOST]
     assert "LoadBalancerDNSAlias" in resources
 
@@ -238,7 +239,7 @@ def test_the_internal_load_balancer_over_https() -> None:
     [
         (WEB, ROOT, None, {"HTTPSEnabled": "false", "RulePath": "/"}),
         (WEB, "http: {path: api}", WITH_DOMAIN, {"HTTPSEnabled": "true", "RulePath": "api", "DNSDelegated": "true"}),
-        (WEB, "http: {path: /, alias: a.example.com}", WITH_DOMAIN, {"HTTPSEnabled": "true", "RulePath": "/"}),
+        (WEB, "http: {path: /, alias: a.example.com}", OF_AWS_COPILOT, {"HTTPSEnabled": "true", "RulePath": "/"}),
         (BACKEND, ROOT, None, {"HTTPSEnabled": "false", "RulePath": "/"}),
         (BACKEND, "", None, {}),
     ],
@@ -265,8 +266,8 @@ def test_parameters(kind: str, more: str, facts: Any, switches: dict[str, str]) 
                 ]
             },
         ),
-        (WEB, "http: {path: /, alias: ['*.example.com', a.example.com]}", WITH_DOMAIN, "a.example.com"),
-        (WEB, "http: {path: /, alias: '*.example.com'}", WITH_DOMAIN, of_controller("PublicLoadBalancerDNSName")),
+        (WEB, "http: {path: /, alias: ['*.example.com', a.example.com]}", OF_AWS_COPILOT, "a.example.com"),
+        (WEB, "http: {path: /, alias: '*.example.com'}", OF_AWS_COPILOT, of_controller("PublicLoadBalancerDNSName")),
         (BACKEND, ROOT, None, {"Fn::Join": [".", [{"Ref": "WorkloadName"}, of_controller("InternalWorkloadsHostedZoneName")]]}),
     ],
 )

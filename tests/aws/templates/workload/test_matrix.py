@@ -44,8 +44,8 @@ HTTP = {
     "http2": "http: {path: /, version: http2, redirect_to_https: false}\n",
 }
 ALIASED = {
-    "aliases": "http: {path: /, alias: [{name: a.example.com, hosted_zone: Z123}, b.example.com]}\n",
-    "grpc": "http: {path: /, alias: a.example.com, version: grpc, healthcheck: {path: /h, success_codes: 0-12}}\n",
+    "aliases": "http: {path: /, alias: [{name: a.test.my-app.example.com, hosted_zone: Z123}, b.test.my-app.example.com]}\n",
+    "grpc": "http: {path: /, alias: a.test.my-app.example.com, version: grpc, healthcheck: {path: /h, success_codes: 0-12}}\n",
 }
 NO_DEFAULT = "{groups: [sg-01234567], deny_default: true}"
 NETWORK = {

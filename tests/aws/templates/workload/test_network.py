@@ -12,8 +12,8 @@ from tests.aws.templates.workload.service_stacks import (
     BACKEND,
     FACTS,
     JOB,
+    OF_AWS_COPILOT,
     WEB,
-    WITH_DOMAIN,
     WORKER,
     properties_of,
     settings_of,
@@ -100,4 +100,4 @@ def test_what_the_environment_must_have(kind: str, more: str, needs: list[str]) 
 
 def test_aliases_reach_the_environment() -> None:
     more = "http: {path: /, alias: [a.example.com, b.example.com], additional_rules: [{path: /x, alias: a.example.com}]}"
-    assert properties_of("EnvControllerAction", WEB, more, WITH_DOMAIN)["Aliases"] == ["a.example.com", "b.example.com"]
+    assert properties_of("EnvControllerAction", WEB, more, OF_AWS_COPILOT)["Aliases"] == ["a.example.com", "b.example.com"]

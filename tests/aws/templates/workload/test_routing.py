@@ -18,6 +18,7 @@ from copilot.errors import UnsupportedError
 from tests.aws.templates.workload.service_stacks import (
     BACKEND,
     FACTS,
+    OF_AWS_COPILOT,
     WEB,
     WITH_CERTIFICATES,
     WITH_DOMAIN,
@@ -105,7 +106,7 @@ def test_no_load_balancer_no_routes() -> None:
         (
             WEB,
             "http: {path: /, alias: [a.example.com, b.example.com, c.example.com, d.example.com, e.example.com]}",
-            WITH_DOMAIN,
+            OF_AWS_COPILOT,
             "has 6 values",
         ),
         (BACKEND, "http: {path: /x, allowed_source_ips: [10.1.0.0/16, 10.2.0.0/16]}", FACTS, "has 6 values"),
@@ -125,7 +126,7 @@ def test_what_an_environment_does_not_have(kind: str, more: str, facts: Any, pro
 
 @pytest.mark.parametrize(
     ("kind", "facts", "aliases"),
-    [(WEB, WITH_DOMAIN, ["a.example.com"]), (WEB, WITH_CERTIFICATES, ["a.example.com"]), (BACKEND, WITH_CERTIFICATES, [])],
+    [(WEB, OF_AWS_COPILOT, ["a.example.com"]), (WEB, WITH_CERTIFICATES, ["a.example.com"]), (BACKEND, WITH_CERTIFICATES, [])],
 )
 def test_aliases_that_the_environment_gets_to_know(kind: str, facts: Any, aliases: list[str]) -> None:
     assert environment_aliases(settings_of(kind, "http: {path: /, alias: a.example.com}", facts)) == aliases

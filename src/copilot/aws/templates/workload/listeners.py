@@ -11,6 +11,7 @@ from troposphere.validators.route53 import AliasTarget
 
 from copilot.aws import names
 from copilot.aws.templates.rendering import described
+from copilot.aws.templates.workload.aliases import aliases_to_record, has_subdomain, names_itself
 from copilot.aws.templates.workload.network import from_controller, imported
 from copilot.aws.templates.workload.parameters import Declared
 from copilot.aws.templates.workload.ports import routing_rules
@@ -18,7 +19,6 @@ from copilot.aws.templates.workload.routing import (
     RULES_AT_A_PLACE,
     TARGET_GROUPS_OF_A_SERVICE,
     Route,
-    has_subdomain,
     is_https,
     is_internal,
     routes,
@@ -246,7 +246,7 @@ def _patterns(route: Route) -> Any:
 
 def _add_records(template: Template, settings: WorkloadSettings, found: list[Route]) -> None:
     target = _record_target(settings)
-    if any(not route.hosts for route in found):
+    if any(not route.hosts for route in found) or names_itself(settings):
         template.add_resource(
             route53.RecordSetGroup(
                 "LoadBalancerDNSAlias",
@@ -254,6 +254,17 @@ def _add_records(template: Template, settings: WorkloadSettings, found: list[Rou
                 Comment=Sub("Leads to the load balancer of ${WorkloadName}"),
                 RecordSets=[route53.RecordSet(Name=_subdomain(settings, ""), Type="A", AliasTarget=target)],
                 Metadata=described("The name of your service, which leads to the load balancer"),
+            )
+        )
+    for logical_id, host in aliases_to_record(settings).items():
+        template.add_resource(
+            route53.RecordSetType(
+                logical_id,
+                HostedZoneId=imported(settings, "HostedZone"),
+                Name=host,
+                Type="A",
+                AliasTarget=target,
+                Metadata=described(f"The name {host}, which leads to the load balancer"),
             )
         )
     for zone, hosts in zones(found).items():

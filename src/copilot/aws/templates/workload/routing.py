@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from copilot.aws.templates.workload.aliases import check_aliases, has_subdomain
 from copilot.aws.templates.workload.ports import Target, routing_rules, target
 from copilot.aws.templates.workload.settings import WorkloadSettings
 from copilot.errors import UnsupportedError
 from copilot.manifest.http import RoutingRule, RuleHealthCheck
-from copilot.manifest.workload import BackendService, LoadBalancedWebService
+from copilot.manifest.workload import BackendService
 
 PLACES = 362
 """How many services of an application can have a place for the priorities of their rules."""
@@ -90,13 +91,6 @@ def is_https(settings: WorkloadSettings) -> bool:
     return facts.domain is not None or facts.public_certificates
 
 
-def has_subdomain(settings: WorkloadSettings) -> bool:
-    """Whether the service has a name below the environment's subdomain. Imported certificates take the place of that."""
-    facts = settings.facts
-    public = isinstance(settings.manifest, LoadBalancedWebService)
-    return public and facts.domain is not None and not facts.public_certificates
-
-
 def normal_path(path: str) -> str:
     """A path as it is matched: with one slash in front, and none at the end."""
     return "/" + path.strip("/")
@@ -167,6 +161,7 @@ def _check(settings: WorkloadSettings, rule: RoutingRule) -> None:
             f"`{name}` has no `http.alias` for `{rule.path}`, which environment `{environment}` needs: it has certificates",
             hint="such as `alias: shop.example.com`, a name that one of them is for",
         )
+    check_aliases(settings, rule)
     if rule.version == "grpc" and not is_https(settings):
         raise UnsupportedError(
             f"`{name}` has `version: grpc`, but environment `{environment}` answers no HTTPS requests to it",

@@ -20,6 +20,8 @@ class EnvironmentFacts:
         domain: The application's domain, which the environment has a subdomain of; None without one.
         public_certificates: Whether certificates were imported for the public load balancer. Likewise private.
         private_subnets: Whether it has subnets that are not public.
+        makes_aliases: Whether it makes certificates and records itself for all names in the domain that workloads have in
+            ``http.alias``, as environments that AWS Copilot made do.
     """
 
     account: str
@@ -29,6 +31,7 @@ class EnvironmentFacts:
     public_certificates: bool = False
     private_certificates: bool = False
     private_subnets: bool = True
+    makes_aliases: bool = False
 
 
 @dataclass(frozen=True)
