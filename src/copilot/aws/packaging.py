@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,8 @@ from copilot.workspace import Workspace
 
 _PLATFORM = "linux/amd64"
 """What tasks run on when a manifest says nothing, whatever machine builds their image."""
+
+_AT_ONCE = 8
 
 Target = tuple[str, str]
 """A workload and an environment."""
@@ -111,7 +114,11 @@ class Packager:
         self._aws = aws
         self._workspace = workspace
         self._store = Store(aws)
+        self._applications = Applications(aws)
+        self._environments = Environments(aws)
         self._places: dict[str, Place] = {}
+        self._rule_places: dict[str, int] = {}
+        self._buckets: dict[str, ArtifactBucket] = {}
 
     @property
     def application(self) -> str:
@@ -124,12 +131,28 @@ class Packager:
 
     def place(self, environment: str) -> Place:
         """What is known of an environment. Raises NotFoundError."""
-        if environment not in self._places:
-            record = self._store.environment(self.application, environment)
-            facts = Environments(self._aws).facts(self.application, environment)
-            resources = Applications(self._aws).resources(self.application, record.region)
-            self._places[environment] = Place(record, self._aws.assumed(record.manager_role, record.region), facts, resources)
+        self.look_up([environment])
         return self._places[environment]
+
+    def look_up(self, environments: Iterable[str]) -> None:
+        """Ask AWS about several environments at once.
+
+        Raises:
+            NotFoundError: There is no such environment, or its stack is gone.
+            ConflictError: One was not deployed yet.
+        """
+        app = self.application
+        unknown = [name for name in dict.fromkeys(environments) if name not in self._places]
+        if not unknown:
+            return
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="place") as pool:
+            records = list(pool.map(lambda name: self._store.environment(app, name), unknown))
+            regions = list(dict.fromkeys(record.region for record in records))
+            found = pool.map(lambda region: self._applications.resources(app, region), regions)
+            facts = pool.map(lambda name: self._environments.facts(app, name), unknown)
+            resources = dict(zip(regions, found, strict=True))
+            for name, record, known in zip(unknown, records, facts, strict=True):
+                self._places[name] = Place(record, self._environments.inside(record), known, resources[record.region])
 
     def load(self, targets: Iterable[Target]) -> dict[Target, WorkloadDocument]:
         """The manifests of workloads, checked for the environments that they go to.
@@ -236,7 +259,7 @@ class Packager:
         name, environment = target
         place = self.place(environment)
         manifest = document.model.resolved(environment, self.application)
-        bucket = ArtifactBucket(self._aws.in_region(place.record.region), place.resources.bucket)
+        bucket = self._bucket(place)
         settings = WorkloadSettings(
             application=self.application,
             environment=environment,
@@ -246,7 +269,7 @@ class Packager:
             image=images.main,
             sidecar_images=images.sidecars,
             env_files=self._env_files(manifest, bucket, upload=upload),
-            rule_place=self._rule_place(manifest),
+            rule_place=self._rule_place(manifest) if _has_rules(manifest) else 0,
             artifact_key=place.resources.key_arn,
             addons=self._addons(name, bucket, upload=upload),
             permissions_boundary=self._record.permissions_boundary or None,
@@ -277,9 +300,26 @@ class Packager:
             )
         return uri
 
+    def claim_rule_places(self, documents: Mapping[Target, WorkloadDocument]) -> None:
+        """Settle the priorities of all listener rules in one go: asked for one by one, a hundred services take minutes.
+
+        Raises:
+            ConflictError: There are too many.
+        """
+        resolved = (document.model.resolved(environment, self.application) for (_, environment), document in documents.items())
+        routed = list(dict.fromkeys(manifest.name for manifest in resolved if _has_rules(manifest)))
+        self._rule_places |= self._store.claim_rule_places(self.application, routed)
+
     def _rule_place(self, manifest: Workload) -> int:
-        http = getattr(manifest, "http", None)
-        return self._store.claim_rule_place(self.application, manifest.name) if http is not None else 0
+        if manifest.name not in self._rule_places:
+            self._rule_places[manifest.name] = self._store.claim_rule_place(self.application, manifest.name)
+        return self._rule_places[manifest.name]
+
+    def _bucket(self, place: Place) -> ArtifactBucket:
+        region = place.record.region
+        if region not in self._buckets:
+            self._buckets[region] = ArtifactBucket(self._aws.in_region(region), place.resources.bucket)
+        return self._buckets[region]
 
     def _env_files(self, manifest: Workload, bucket: ArtifactBucket, *, upload: bool) -> dict[str, str]:
         root = self._workspace.root
@@ -302,6 +342,10 @@ class Packager:
 def _sources(manifest: Workload) -> dict[str, ImageSource]:
     """Where the image of each container comes from."""
     return {manifest.name: manifest.image, **{name: sidecar.image for name, sidecar in manifest.sidecars.items()}}
+
+
+def _has_rules(manifest: Workload) -> bool:
+    return getattr(manifest, "http", None) is not None
 
 
 def _images(workload: str, references: Mapping[str, str]) -> Images:
