@@ -32,6 +32,7 @@ OF_WORKLOADS = {
     "AWS::Events::Rule",
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Role",
+    "AWS::KMS::Key",
     "AWS::Lambda::Function",
     "AWS::Logs::LogGroup",
     "AWS::Route53::RecordSetGroup",

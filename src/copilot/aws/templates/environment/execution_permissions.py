@@ -144,7 +144,8 @@ _TASKS = (
     Grant(
         "logs",
         "*LogGroup *RetentionPolicy DescribeIndexPolicies GetDataProtectionPolicy ListTagsForResource TagResource UntagResource",
-        _here(f"log-group:/copilot/{_NAMED}"),
+        # In `/copilot/`; what functions of AWS Copilot wrote is in `/aws/lambda/`.
+        _here(f"log-group:/*/{_NAMED}"),
     ),
     Grant("logs", "DeleteResourcePolicy DescribeLogGroups DescribeResourcePolicies PutResourcePolicy"),
 )
@@ -194,10 +195,21 @@ _MESSAGES = (
         _here(f"stateMachine:{_NAMED}"),
     ),
 )
+_KEYS = (
+    Grant("kms", "CreateKey", tags="new"),
+    # A key's name is a number that AWS chooses, and its tags do not count for minutes after it is made.
+    Grant(
+        "kms",
+        "DescribeKey Disable* Enable* GetKey* ListResourceTags PutKeyPolicy ScheduleKeyDeletion TagResource UntagResource"
+        " UpdateKeyDescription",
+        _here("key/*"),
+    ),
+)
 _FUNCTIONS = (
+    # AWS Copilot's stacks have permissions of functions, which go with them.
     Grant(
         "lambda",
-        "CreateFunction DeleteFunction Get* InvokeFunction ListTags TagResource UntagResource UpdateFunction*",
+        "CreateFunction DeleteFunction Get* InvokeFunction ListTags RemovePermission TagResource UntagResource UpdateFunction*",
         _here(f"function:{_NAMED}"),
     ),
     Grant(
@@ -206,7 +218,7 @@ _FUNCTIONS = (
         _here(f"stack/{_NAMED}"),
     ),
 )
-GRANTS = (*_NETWORK, *_LOAD_BALANCERS, *_DOMAINS, *_TASKS, *_STORAGE, *_MESSAGES, *_FUNCTIONS)
+GRANTS = (*_NETWORK, *_LOAD_BALANCERS, *_DOMAINS, *_TASKS, *_STORAGE, *_MESSAGES, *_KEYS, *_FUNCTIONS)
 """All but what is about roles and the application's bucket."""
 
 # Whoever may do these could give a role more than the application's boundary allows.
