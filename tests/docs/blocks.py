@@ -18,7 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/guide.md", "docs/containers.md", "docs/concepts.md", "docs/reference.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/guide.md",
+    "docs/containers.md",
+    "docs/aws.md",
+    "docs/concepts.md",
+    "docs/reference.md",
+)
 SHELL = ("sh", "console")
 CHECKED = (*SHELL, "yaml", "json")
 MARKERS = {

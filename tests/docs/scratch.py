@@ -19,17 +19,21 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from copilot.engine import Engine
+from copilot.aws.templates.workload.addon_folder import read_addons
+from copilot.engine import LocalEngine
 from copilot.errors import CopilotError, ManifestError
 from copilot.local.client import connect, server_status, stop_server
 from copilot.local.frontdoor.caddy import Caddy
 from copilot.local.home import Home
 from copilot.manifest.buildspec import Buildspec
+from copilot.manifest.environment import EnvironmentManifest
 from copilot.manifest.loader import parse
 from copilot.manifest.pipeline import PipelineManifest
 from copilot.manifest.workload import load_workload
 from copilot.manifest.workspace_file import WorkspaceFile
 from copilot.release.planner import plan
+from copilot.validation import engine_faults
+from copilot.workspace import EngineName
 from tests import gitrepo
 from tests.docs.blocks import Block
 
@@ -41,6 +45,7 @@ SUBSTITUTIONS = {
     # On a terminal these ask; here they are told.
     "copilot pipeline approve": "copilot pipeline approve --yes",
     "copilot secret init --name API_KEY": "copilot secret init --name API_KEY --values test=for-test,prod=for-prod",
+    "copilot secret init --name STRIPE_KEY": "copilot secret init --name STRIPE_KEY --values test=for-test",
 }
 """Whole command lines that are run in another way, each for a reason given above it."""
 
@@ -59,9 +64,10 @@ class Done:
 class Scratch:
     """The folder of one document: ``shop``, a checkout; ``shop.git``, its remote; ``home``, the engine's."""
 
-    def __init__(self, folder: Path, application: Path) -> None:
+    def __init__(self, folder: Path, application: Path, engine: EngineName = "local") -> None:
         """Make the repository, with the files of an application pushed."""
         folder.mkdir()
+        self.engine = engine
         self.folder = folder
         self.home = Home(folder / "home")
         self.checkout = folder / "shop"
@@ -108,7 +114,7 @@ class Scratch:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text)
             if block.language == "yaml":
-                check(path.read_text(), block.about)
+                check(path.read_text(), block.about, self.engine)
         elif block.language == "yaml":
             self._take_yaml(block)
 
@@ -168,15 +174,15 @@ class Scratch:
         here = path.exists() and block.marker in {"in", "refused"}
         text = completed(path.read_text() if here else base_of(block.about), block.text)
         if block.marker == "refused":
-            refuse(text, block.about, block.place)
+            refuse(text, block.about, block.place, self.engine)
         else:
-            check(text, block.about)
+            check(text, block.about, self.engine)
         if here:
             path.write_text(text)
         assert here or block.marker != "in", f"{block.place}: there is no {block.about} at this point of the document"
 
 
-def someone_must_act(engine: Engine) -> bool:
+def someone_must_act(engine: LocalEngine) -> bool:
     """Whether an execution of any pipeline waits for approval."""
     return any(engine.promotions(app.name, p.name) for app in engine.applications() for p in engine.pipelines(app.name))
 
@@ -189,6 +195,7 @@ BASES: Mapping[str, str] = {
     "workload": "name: web\ntype: Load Balanced Web Service\nimage: {build: Dockerfile, port: 8080}\nhttp: {path: /}\n",
     "backend": "name: api\ntype: Backend Service\nimage: {build: api/Dockerfile, port: 8080}\n",
     "workspace": "application: shop\n",
+    "environment": "name: test\ntype: Environment\n",
 }
 """What an example that shows only some keys of a file is completed from."""
 
@@ -200,6 +207,10 @@ def kind_of(path: str) -> str:
         return "workspace"
     if name == "pipeline.yml" or path.startswith("copilot/pipelines/"):
         return "buildspec" if name == "buildspec.yml" else "pipeline"
+    if path.startswith("copilot/environments/"):
+        return "environment"
+    if Path(path).parent.name == "addons":
+        return "addons"
     if name == "manifest.yml":
         return "backend" if Path(path).parent.name == "api" else "workload"
     return "buildspec"
@@ -221,8 +232,8 @@ def completed(base: str, keys: str) -> str:
     return out.getvalue()
 
 
-def check(text: str, path: str) -> None:
-    """Raise unless the loader takes this text for the file at that path, and a pipeline makes a plan."""
+def check(text: str, path: str, engine: EngineName = "local") -> None:
+    """Raise unless the loader takes this text for the file at that path, a pipeline makes a plan, and AWS can run a workload."""
     kind = kind_of(path)
     if kind == "pipeline":
         manifest = parse(text, PipelineManifest, path).model
@@ -231,21 +242,39 @@ def check(text: str, path: str) -> None:
         parse(text, Buildspec, path)
     elif kind == "workspace":
         parse(text, WorkspaceFile, path)
+    elif kind == "environment":
+        parse(text, EnvironmentManifest, path)
+    elif kind == "addons":
+        _check_addons(text, path)
     else:
-        _check_workload(text, path)
+        _check_workload(text, path, engine)
 
 
-def _check_workload(text: str, path: str) -> None:
+def _check_workload(text: str, path: str, engine: EngineName) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "manifest.yml"
         file.write_text(text)
-        load_workload(file, shown_as=path)
+        document = load_workload(file, shown_as=path)
+        if engine == "aws":
+            found = [
+                fault
+                for each in ("test", "prod")
+                for fault in engine_faults(document, application="shop", environment=each, engine=engine)
+            ]
+            if found:
+                raise ManifestError(found)
 
 
-def refuse(text: str, path: str, place: str) -> None:
+def _check_addons(text: str, path: str) -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / Path(path).name).write_text(text)
+        read_addons(Path(folder))
+
+
+def refuse(text: str, path: str, place: str, engine: EngineName = "local") -> None:
     """Raise unless the loader, or the plan, refuses this text."""
     try:
-        check(text, path)
+        check(text, path, engine)
     except (ManifestError, CopilotError):
         return
     raise AssertionError(f"{place}: nothing is wrong with this {path}")
@@ -256,6 +285,7 @@ def masked(line: str) -> str:
     line = re.sub(r"sha256:[0-9a-f]+", "sha256:#", line)
     line = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{7,40}\b", "#", line)
     line = re.sub(r"just now|\d+ (?:s|min) ago", "ago", line)
+    line = re.sub(r"\b(?:\d+ (?:h|min) )?\d+(?:\.\d+)? s\b", "# s", line)
     return " ".join(re.sub(r"\d+(?:\.\d+)*", "#", line).split())
 
 

@@ -7,15 +7,18 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib.resources import as_file, files
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.docker import busybox
+from tests.docker import BASE, busybox, context
+from tests.docs import ecr
 from tests.docs.blocks import DOCUMENTS, ROOT, blocks
 from tests.docs.scratch import Scratch
+from tests.registry import serve
 
 SERVER = """\
 import http.server
@@ -25,7 +28,12 @@ http.server.HTTPServer(("", int(os.environ["PORT"])), http.server.SimpleHTTPRequ
 """
 DOCKERFILE = f'FROM python:3.13-slim\nWORKDIR /app\nCOPY server.py ./\nEXPOSE 8080\nCMD ["{sys.executable}", "server.py"]\n'
 
-CONTAINERS = "docs/containers.md"
+CONTAINERS, AWS = "docs/containers.md", "docs/aws.md"
+IMAGES = ("api", "web", "report", "mailer")
+"""Folders with a Dockerfile in the document about AWS."""
+
+PROFILE = "[profile shop-prod]\nrole_arn = arn:aws:iam::210987654321:role/Admin\ncredential_source = Environment\n"
+"""That of another account in the document about AWS."""
 SETUP = {
     "docs/reference.md": (
         "copilot app init shop",
@@ -63,20 +71,30 @@ def one_service(tmp_path: Path) -> Path:
 def scratch(request: pytest.FixtureRequest, tmp_path: Path, one_service: Path) -> Iterator[Scratch]:
     """A repository for the document, with the demo's application in it, or the README's.
 
-    Only the document about containers has a container engine, and no more than a README to begin with.
+    The document about containers has a container engine, and no more than a README to begin with. The one about AWS has an
+    engine too, an account with nothing in it, and a registry.
     """
-    engine = request.getfixturevalue("docker") if request.param == CONTAINERS else None
+    engine = request.getfixturevalue("docker") if request.param in {CONTAINERS, AWS} else None
     if engine is not None:
         busybox()
-    with as_file(files("copilot.cli") / "demo_app" / "shop") as shop:
-        application = {"README.md": one_service, CONTAINERS: bare(tmp_path)}.get(request.param, shop)
-        made = Scratch(tmp_path / "ana", application)
-    try:
-        yield made
-    finally:
-        made.close()
-        if engine is not None:
-            engine.clean([made.home])
+    with ExitStack() as stack:
+        shop = stack.enter_context(as_file(files("copilot.cli") / "demo_app" / "shop"))
+        if request.param == AWS:
+            request.getfixturevalue("aws_environment")
+            Path(os.environ["AWS_CONFIG_FILE"]).write_text(PROFILE)
+            registry = stack.enter_context(serve(tmp_path / "registry"))
+            first = ecr.lead_to(registry.host, tmp_path / "bin")
+            stack.enter_context(pytest.MonkeyPatch.context()).setenv("PATH", str(first), prepend=os.pathsep)
+            shop = images(tmp_path / "images")
+        own = {"README.md": one_service, CONTAINERS: bare(tmp_path)}
+        made = Scratch(tmp_path / "ana", own.get(request.param, shop), "aws" if request.param == AWS else "local")
+        try:
+            yield made
+        finally:
+            made.close()
+            if engine is not None:
+                engine.clean([made.home])
+                engine.ask("image", "rm", *(f"copilot/shop/{name}:latest" for name in IMAGES if request.param == AWS))
 
 
 def bare(folder: Path) -> Path:
@@ -85,6 +103,13 @@ def bare(folder: Path) -> Path:
     made.mkdir()
     (made / "README").write_text("A shop.\n")
     return made
+
+
+def images(folder: Path) -> Path:
+    """An application of four Dockerfiles, none of which needs anything to be fetched."""
+    for name in IMAGES:
+        context(folder / name, f'{BASE}EXPOSE 8080\nCMD ["sh", "-c", "echo {name}"]\n')
+    return folder
 
 
 @pytest.mark.timeout(240)
