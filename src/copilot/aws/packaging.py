@@ -20,7 +20,7 @@ from copilot.aws.records import ApplicationRecord, EnvironmentRecord
 from copilot.aws.stacks import StackRequest
 from copilot.aws.store import Store
 from copilot.aws.templates.rendering import render
-from copilot.aws.templates.workload.addon_folder import read_addons
+from copilot.aws.templates.workload.addon_folder import AddonsTemplate, read_addons
 from copilot.aws.templates.workload.settings import Addons, EnvironmentFacts, WorkloadSettings
 from copilot.aws.templates.workload.stack import workload_stack
 from copilot.errors import Diagnostic, ManifestError, NotFoundError
@@ -119,6 +119,8 @@ class Packager:
         self._places: dict[str, Place] = {}
         self._rule_places: dict[str, int] = {}
         self._buckets: dict[str, ArtifactBucket] = {}
+        self._addons_templates: dict[str, AddonsTemplate | None] = {}
+        self._uploaded: set[tuple[str, ...]] = set()
 
     @property
     def application(self) -> str:
@@ -155,7 +157,7 @@ class Packager:
                 self._places[name] = Place(record, self._environments.inside(record), known, resources[record.region])
 
     def load(self, targets: Iterable[Target]) -> dict[Target, WorkloadDocument]:
-        """The manifests of workloads, checked for the environments that they go to.
+        """The manifests of workloads, checked for the environments that they go to, with what they name in this repository.
 
         Raises:
             ManifestError: With everything that is wrong in any of them.
@@ -173,6 +175,7 @@ class Packager:
                     found[name, environment] = document
                     diagnostics += engine_faults(document, application=self.application, environment=environment, engine="aws")
                     read_env_files(document, self._workspace.root, self.application, environment)
+                    self._addons_template(name)
             except ManifestError as error:
                 diagnostics += error.diagnostics
         if diagnostics:
@@ -256,6 +259,8 @@ class Packager:
             UnsupportedError: It asks for something that the environment does not have.
             EngineUnavailableError: AWS refuses, or does not answer.
         """
+        if upload:
+            self.upload(target, document)
         name, environment = target
         place = self.place(environment)
         manifest = document.model.resolved(environment, self.application)
@@ -268,15 +273,34 @@ class Packager:
             facts=place.facts,
             image=images.main,
             sidecar_images=images.sidecars,
-            env_files=self._env_files(manifest, bucket, upload=upload),
+            env_files=self._env_files(manifest, bucket),
             rule_place=self._rule_place(manifest) if _has_rules(manifest) else 0,
             artifact_key=place.resources.key_arn,
-            addons=self._addons(name, bucket, upload=upload),
+            addons=self._addons(name, bucket),
             permissions_boundary=self._record.permissions_boundary or None,
             tags=self._record.tags,
         )
         made = workload_stack(settings)
         return Package(name, environment, render(made.template), made.parameters, made.tags)
+
+    def upload(self, target: Target, document: WorkloadDocument) -> None:
+        """Put what the template of a workload names in S3 where it names it, once for all environments of a region.
+
+        Raises:
+            ManifestError: Something is wrong with its addons.
+            CopilotError: A file cannot be read, or AWS refuses.
+        """
+        name, environment = target
+        manifest = document.model.resolved(environment, self.application)
+        bucket = self._bucket(self.place(environment))
+        what = (name, bucket.name, *manifest.env_files.values())
+        if what in self._uploaded:
+            return
+        upload_env_files(bucket, self._workspace.root, manifest.env_files)
+        addons = self._addons_template(name)
+        if addons is not None:
+            upload_addons_template(bucket, name, addons.text)
+        self._uploaded.add(what)
 
     def request(self, package: Package, *, tags: Mapping[str, str], rollback: bool) -> StackRequest:
         """What CloudFormation is asked for to deploy a package."""
@@ -321,22 +345,21 @@ class Packager:
             self._buckets[region] = ArtifactBucket(self._aws.in_region(region), place.resources.bucket)
         return self._buckets[region]
 
-    def _env_files(self, manifest: Workload, bucket: ArtifactBucket, *, upload: bool) -> dict[str, str]:
+    def _env_files(self, manifest: Workload, bucket: ArtifactBucket) -> dict[str, str]:
         root = self._workspace.root
-        if upload:
-            return upload_env_files(bucket, root, manifest.env_files)
         contents = {container: (path, (root / path).read_bytes()) for container, path in manifest.env_files.items()}
         return {container: bucket.arn(env_file_key(*found)) for container, found in contents.items()}
 
-    def _addons(self, workload: str, bucket: ArtifactBucket, *, upload: bool) -> Addons | None:
-        addons = read_addons(self._workspace.folder / workload / "addons")
+    def _addons(self, workload: str, bucket: ArtifactBucket) -> Addons | None:
+        addons = self._addons_template(workload)
         if addons is None:
             return None
-        if upload:
-            url = upload_addons_template(bucket, workload, addons.text)
-        else:
-            url = bucket.url(addons_key(workload, addons.text.encode()))
-        return Addons(url, addons.parameters, addons.outputs)
+        return Addons(bucket.url(addons_key(workload, addons.text.encode())), addons.parameters, addons.outputs)
+
+    def _addons_template(self, workload: str) -> AddonsTemplate | None:
+        if workload not in self._addons_templates:
+            self._addons_templates[workload] = read_addons(self._workspace.folder / workload / "addons")
+        return self._addons_templates[workload]
 
 
 def _sources(manifest: Workload) -> dict[str, ImageSource]:

@@ -34,13 +34,25 @@ if TYPE_CHECKING:
     help="Where to write what to deploy.",
 )
 def build(context: Context, name: str | None, output_dir: Path) -> None:
-    """In a buildspec: for the execution it runs in. By hand: for the pipeline of this workspace."""
+    """In a buildspec: for the execution it runs in. By hand: for the pipeline of this workspace.
+
+    On AWS, and if this workspace has no pipeline: every service and job, for every environment.
+    """
+    if os.environ.get("CODEBUILD_BUILD_SUCCEEDING") == "0":
+        raise CopilotError("the build phase failed; nothing is published", hint="see what it printed above")
+    if context.on_aws:
+        from copilot.cli.aws import build as aws_build
+
+        aws_build.build(context, name, output_dir)
+    else:
+        _build(context, name, output_dir)
+
+
+def _build(context: Context, name: str | None, output_dir: Path) -> None:
     from copilot.local.builder import build_workloads, write_descriptions
     from copilot.local.context import BuildContext
     from copilot.local.home import Home
 
-    if os.environ.get("CODEBUILD_BUILD_SUCCEEDING") == "0":
-        raise CopilotError("the build phase failed; nothing is published", hint="see what it printed above")
     workspace = context.require_workspace()
     given = BuildContext.from_environment()
     targets: Mapping[str, tuple[str, ...]]
