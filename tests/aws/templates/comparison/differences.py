@@ -25,7 +25,7 @@ GONE = frozenset(
 )
 """Logical IDs of resources that its stacks of workloads have and ours have not."""
 
-ADDED = frozenset({"DelegationRecord"})
+ADDED = frozenset({"AddonsExecutionPolicy", "DelegationRecord"})
 """Logical IDs of resources that only ours have."""
 
 OTHERWISE: Mapping[str, frozenset[str]] = {
@@ -33,7 +33,6 @@ OTHERWISE: Mapping[str, frozenset[str]] = {
     "AWS::CloudWatch::Alarm": frozenset({"AlarmDescription"}),
     "AWS::EC2::SecurityGroup": frozenset({"SecurityGroupIngress"}),
     "AWS::ECR::Repository": frozenset({"RepositoryPolicyText"}),
-    "AWS::EFS::FileSystem": frozenset({"FileSystemPolicy"}),
     "AWS::ElasticLoadBalancingV2::ListenerRule": frozenset({"Priority"}),
     "AWS::IAM::Role": frozenset({"AssumeRolePolicyDocument", "ManagedPolicyArns", "Policies"}),
     "AWS::KMS::Key": frozenset({"KeyPolicy"}),

@@ -215,6 +215,25 @@ def internal(vpc: str, subnets: Sequence[str], *, open_to_all: bool = False, nam
     return {logical_id: only(PRIVATE, resource) for logical_id, resource in found.items()}
 
 
+_MOUNTED = {
+    "Sid": "AllowIAMFromTaggedRoles",
+    "Effect": "Allow",
+    "Principal": {"AWS": "*"},
+    "Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+    "Condition": {
+        "Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"},
+        "StringEquals": {"iam:ResourceTag/copilot-application": "shop", "iam:ResourceTag/copilot-environment": "test"},
+    },
+}
+_UNENCRYPTED = {
+    "Sid": "DenyUnencryptedAccess",
+    "Effect": "Deny",
+    "Principal": "*",
+    "Action": "elasticfilesystem:*",
+    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+}
+
+
 def storage(vpc: str, subnets: Sequence[str]) -> Resources:
     """The file system."""
     found = {
@@ -222,6 +241,7 @@ def storage(vpc: str, subnets: Sequence[str]) -> Resources:
             "EFS::FileSystem",
             BackupPolicy={"Status": "ENABLED"},
             Encrypted="true",
+            FileSystemPolicy={"Version": "2012-10-17", "Id": "CopilotEFSPolicy", "Statement": [_MOUNTED, _UNENCRYPTED]},
             LifecyclePolicies=[{"TransitionToIA": "AFTER_30_DAYS"}],
             PerformanceMode="generalPurpose",
             ThroughputMode="bursting",

@@ -59,6 +59,7 @@ def environments() -> Iterator[tuple[str, Callable[[], EnvironmentSettings]]]:
 HOSTS: Mapping[str, EnvironmentSettings] = {
     "plain": VARIANTS["default"],
     "domain": VARIANTS["domain"],
+    "original": VARIANTS["domain"],
     "certificates": VARIANTS["certificates"],
     "both": VARIANTS["certificates"],
     "gov": VARIANTS["default"],

@@ -27,6 +27,7 @@ FACTS = EnvironmentFacts(account=ACCOUNT, region="us-west-2")
 ENVIRONMENTS: Mapping[str, EnvironmentFacts] = {
     "plain": FACTS,
     "domain": replace(FACTS, domain="example.com"),
+    "original": replace(FACTS, domain="example.com", makes_aliases=True),
     "certificates": replace(FACTS, public_certificates=True, private_certificates=True),
     "both": replace(FACTS, domain="example.com", public_certificates=True),
     "gov": replace(FACTS, partition="aws-us-gov", region="us-gov-west-1"),
@@ -92,6 +93,12 @@ ALIASED: Options = {
             "additional_rules": [{"path": "b", "alias": [_ALIAS], "target_port": 8443}],
         }
     },
+}
+_BELOW = "test.my-app.example.com"
+NAMED_BELOW: Options = {
+    "below": {"http": {"path": "/", "alias": [f"shop.{_BELOW}", f"fe.{_BELOW}", _BELOW]}},
+    "any": {"http": {"path": "/", "alias": [f"*.{_BELOW}"], "additional_rules": [{"path": "x", "alias": f"x.{_BELOW}"}]}},
+    "elsewhere": {"http": {"path": "/", "alias": [{"name": f"shop.{_BELOW}", "hosted_zone": "Z123"}]}},
 }
 PLACEMENT: Options = {
     "public": {},
@@ -280,7 +287,8 @@ _SERVICE: Mapping[str, Options] = {"connect": CONNECT, "deployment": DEPLOYMENT,
 KINDS: Mapping[str, Kind] = {
     "web": Kind("web", "plain", {"http": _some(HTTP, "root", "path", "rules", "sidecar"), **_TASK, **_SERVICE, "count": COUNT}),
     "web-scaled": Kind("web", "plain", {"http": _some(HTTP, "checks", "rules"), "count": BALANCED}),
-    "web-domain": Kind("web", "domain", {"http": {**_some(HTTP, "root", "checks", "rules", "sources"), **ALIASED}}),
+    "web-domain": Kind("web", "domain", {"http": {**_some(HTTP, "root", "checks", "rules", "sources"), **NAMED_BELOW}}),
+    "web-original": Kind("web", "original", {"http": ALIASED}),
     "web-certificates": Kind("web", "certificates", {"http": ALIASED}),
     "web-both": Kind("web", "both", {"http": _some(ALIASED, "zones")}),
     "web-gov": Kind("web", "gov", {"http": _some(HTTP, "root"), "connect": _some(CONNECT, "", "alias")}),
