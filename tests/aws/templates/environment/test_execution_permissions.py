@@ -168,7 +168,8 @@ def _schemas() -> dict[str, dict[str, Any]]:
     return {schema["typeName"]: schema for schema in schemas}
 
 
-def _needed(resource_type: str) -> set[str]:
+def needed(resource_type: str) -> set[str]:
+    """The actions by which CloudFormation makes, changes and deletes a resource of a type."""
     handlers = _schemas()[resource_type].get("handlers", {})
     return {action for kind in ("create", "update", "delete") for action in handlers.get(kind, {}).get("permissions", [])}
 
@@ -189,7 +190,7 @@ def _allowed(action: str) -> bool:
 
 @pytest.mark.parametrize("resource_type", _types())
 def test_all_that_a_type_of_resource_needs_is_allowed(resource_type: str) -> None:
-    missing = {action for action in _needed(resource_type) - _UNUSED if not _allowed(action)}
+    missing = {action for action in needed(resource_type) - _UNUSED if not _allowed(action)}
     missing = {action for action in missing if not action.startswith("s3tables:")}  # of buckets' metadata, which are not kept
     if resource_type == "AWS::DynamoDB::Table":  # of a table, no more than `storage init` of AWS Copilot makes
         missing &= {"dynamodb:CreateTable", "dynamodb:UpdateTable", "dynamodb:DeleteTable", "dynamodb:DescribeTable"}

@@ -87,7 +87,8 @@ def test_what_only_aws_copilot_makes_stays() -> None:
     stack = environment_stack(VARIANTS["default"], before)
     after = read_template(render(stack.template))
     assert after["Resources"]["AppRunnerVpcEndpoint"] == endpoint
-    assert after["Resources"]["AddonsStack"] == addons
+    assert after["Resources"]["AddonsStack"] == {**addons, "DependsOn": ["AddonsExecutionPolicy"]}
+    assert _updated(VARIANTS["default"], render(stack.template)) == render(stack.template)
     assert after["Outputs"]["AppRunnerVpcEndpointId"] == output
     assert after["Parameters"]["AppRunnerPrivateWorkloads"] == {"Type": "String"}
     assert "AppRunnerPrivateWorkloads" not in stack.parameters

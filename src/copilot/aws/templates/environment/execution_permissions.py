@@ -18,8 +18,10 @@ from troposphere import Ref, Sub
 from copilot.aws.names import APPLICATION_TAG, ENVIRONMENT_TAG
 from copilot.aws.templates.policies import allow
 
-_NAMED = "${AppName}-${EnvironmentName}-*"
-_HERE = "${AWS::Region}:${AWS::AccountId}"
+NAMED = "${AppName}-${EnvironmentName}-*"
+"""What has the environment's name, or one that CloudFormation made of a stack of the environment."""
+HERE = "${AWS::Region}:${AWS::AccountId}"
+_WHOLE = 24
 _PASSED_TO = ("ecs-tasks.amazonaws.com", "events.amazonaws.com", "lambda.amazonaws.com", "states.amazonaws.com")
 _LINKED = ("backup", "ecs", "ecs.application-autoscaling", "elasticfilesystem", "elasticloadbalancing")
 
@@ -48,7 +50,7 @@ class Grant:
 
 
 def _here(*ends: str) -> tuple[str, ...]:
-    return tuple(f"{_HERE}:{end}" for end in ends)
+    return tuple(f"{HERE}:{end}" for end in ends)
 
 
 _NETWORK = (
@@ -127,7 +129,7 @@ _TASKS = (
         "ecs",
         "CreateService DeleteCluster DeleteService Describe* List* PutClusterCapacityProviders RegisterTaskDefinition"
         " StopServiceDeployment TagResource UntagResource UpdateCluster* UpdateService",
-        _here(f"*/{_NAMED}"),
+        _here(f"*/{NAMED}"),
     ),
     Grant("application-autoscaling", "Describe*"),
     Grant(
@@ -139,13 +141,13 @@ _TASKS = (
     Grant(
         "cloudwatch",
         "DeleteAlarms ListTagsForResource PutMetricAlarm TagResource UntagResource",
-        _here(f"alarm:{_NAMED}", f"alarm:TargetTracking-service/{_NAMED}"),
+        _here(f"alarm:{NAMED}", f"alarm:TargetTracking-service/{NAMED}"),
     ),
     Grant(
         "logs",
         "*LogGroup *RetentionPolicy DescribeIndexPolicies GetDataProtectionPolicy ListTagsForResource TagResource UntagResource",
         # In `/copilot/`; what functions of AWS Copilot wrote is in `/aws/lambda/`.
-        _here(f"log-group:/*/{_NAMED}"),
+        _here(f"log-group:/*/{NAMED}"),
     ),
     Grant("logs", "DeleteResourcePolicy DescribeLogGroups DescribeResourcePolicies PutResourcePolicy"),
 )
@@ -162,13 +164,13 @@ _STORAGE = (
         "s3",
         "CreateBucket DeleteBucket DeleteBucketPolicy Get*Configuration GetBucket* ListBucket ListTagsForResource PutBucket*"
         " PutEncryptionConfiguration PutLifecycleConfiguration TagResource UntagResource",
-        (f"::{_NAMED}",),
+        (f"::{NAMED}",),
     ),
     # Tables come with addons.
     Grant(
         "dynamodb",
         "CreateTable DeleteTable Describe* List* TagResource UntagResource Update*",
-        _here(f"table/{_NAMED}"),
+        _here(f"table/{NAMED}"),
     ),
 )
 _MESSAGES = (
@@ -177,22 +179,22 @@ _MESSAGES = (
         "sns",
         "CreateTopic DeleteTopic Get* List* SetSubscriptionAttributes SetTopicAttributes Subscribe TagResource Unsubscribe"
         " UntagResource",
-        _here(_NAMED),
+        _here(NAMED),
     ),
     Grant(
         "sqs",
         "CreateQueue DeleteQueue Get* List* SetQueueAttributes TagQueue UntagQueue",
-        _here(_NAMED),
+        _here(NAMED),
     ),
     Grant(
         "events",
         "DeleteRule DescribeRule List* PutRule PutTargets RemoveTargets TagResource UntagResource",
-        _here(f"rule/{_NAMED}"),
+        _here(f"rule/{NAMED}"),
     ),
     Grant(
         "states",
         "*StateMachine ListTagsForResource TagResource UntagResource",
-        _here(f"stateMachine:{_NAMED}"),
+        _here(f"stateMachine:{NAMED}"),
     ),
 )
 _KEYS = (
@@ -210,12 +212,12 @@ _FUNCTIONS = (
     Grant(
         "lambda",
         "CreateFunction DeleteFunction Get* InvokeFunction ListTags RemovePermission TagResource UntagResource UpdateFunction*",
-        _here(f"function:{_NAMED}"),
+        _here(f"function:{NAMED}"),
     ),
     Grant(
         "cloudformation",
         "CreateStack DeleteStack Describe* GetTemplate UpdateStack",
-        _here(f"stack/{_NAMED}"),
+        _here(f"stack/{NAMED}"),
     ),
 )
 GRANTS = (*_NETWORK, *_LOAD_BALANCERS, *_DOMAINS, *_TASKS, *_STORAGE, *_MESSAGES, *_KEYS, *_FUNCTIONS)
@@ -229,14 +231,14 @@ _POLICY_ACTIONS = "CreatePolicy* DeletePolicy* Get* List* TagPolicy UntagPolicy"
 
 def role_grants(permissions_boundary: str | None) -> Iterable[Grant]:
     """What CloudFormation may do to roles: to those of the environment, and under the application's boundary if it has one."""
-    roles, account = (f":${{AWS::AccountId}}:role/{_NAMED}",), ":${AWS::AccountId}"
+    roles, account = (f":${{AWS::AccountId}}:role/{NAMED}",), ":${AWS::AccountId}"
     if permissions_boundary:
         arn = Sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{permissions_boundary}")
         yield Grant("iam", _BOUNDED, roles, condition={"StringEquals": {"iam:PermissionsBoundary": arn}})
         yield Grant("iam", _ROLE_ACTIONS, roles)
     else:
         yield Grant("iam", f"{_BOUNDED} DeleteRolePermissionsBoundary {_ROLE_ACTIONS}", roles)
-    yield Grant("iam", _POLICY_ACTIONS, (f"{account}:policy/{_NAMED}",))
+    yield Grant("iam", _POLICY_ACTIONS, (f"{account}:policy/{NAMED}",))
     yield Grant("iam", "PassRole", roles, condition={"StringEquals": {"iam:PassedToService": list(_PASSED_TO)}})
     linked = [f"{service}.amazonaws.com" for service in _LINKED]
     yield Grant(
@@ -247,16 +249,35 @@ def role_grants(permissions_boundary: str | None) -> Iterable[Grant]:
     )
 
 
-def execution_statements(bucket_arn: str, key_arn: str, permissions_boundary: str | None) -> list[dict[str, Any]]:
-    """The policy of the role that CloudFormation has; the bucket and key hold templates of addons and code of functions."""
+def generated_names(application: str, environment: str) -> str:
+    """What stands for `NAMED` in an environment: less than that where names are long.
+
+    A name that CloudFormation makes up is ``<stack>-<logical ID>-<12 or 13 letters>``, and it cuts both parts to fit what the
+    resource may have. Where that is 63 or 64 letters, as for buckets, roles and databases, 24 of the stack's name are left.
+    """
+    beginning = f"{application}-{environment}-"
+    return NAMED if len(beginning) <= _WHOLE else f"{beginning[:_WHOLE]}*"
+
+
+def execution_statements(
+    bucket_arn: str, key_arn: str, permissions_boundary: str | None, named: str = NAMED
+) -> list[dict[str, Any]]:
+    """The policy of the role that CloudFormation has.
+
+    Args:
+        bucket_arn: Of the bucket that holds templates of addons and code of functions.
+        key_arn: Of the key that they are encrypted with.
+        permissions_boundary: Name of the application's boundary, if it has one.
+        named: Of `generated_names`.
+    """
     return [
-        *statements([*GRANTS, *role_grants(permissions_boundary)]),
+        *statements([*GRANTS, *role_grants(permissions_boundary)], named),
         allow(["s3:GetObject", "s3:GetObjectVersion"], f"{bucket_arn}/*"),
         allow(["kms:Decrypt"], key_arn),
     ]
 
 
-def statements(grants: Iterable[Grant]) -> list[dict[str, Any]]:
+def statements(grants: Iterable[Grant], named: str = NAMED) -> list[dict[str, Any]]:
     """Grants as statements: as few as can be, since the policies of a role have no more than 10,240 characters.
 
     Those that are narrowed down alike become one. That allows no more than they do each by itself: an action is only allowed on
@@ -265,10 +286,10 @@ def statements(grants: Iterable[Grant]) -> list[dict[str, Any]]:
     together: dict[str, list[Grant]] = {}
     for grant in grants:
         together.setdefault(f"{grant.tags} {bool(grant.resources)} {grant.condition}", []).append(grant)
-    return [_statement(alike) for alike in together.values()]
+    return [_statement(alike, named) for alike in together.values()]
 
 
-def _statement(grants: Sequence[Grant]) -> dict[str, Any]:
+def _statement(grants: Sequence[Grant], named: str) -> dict[str, Any]:
     first = grants[0]
     actions = sorted({action for grant in grants for action in grant.full_actions})
     if first.tags:
@@ -276,5 +297,5 @@ def _statement(grants: Sequence[Grant]) -> dict[str, Any]:
         tags = {f"{key}/{APPLICATION_TAG}": Ref("AppName"), f"{key}/{ENVIRONMENT_TAG}": Ref("EnvironmentName")}
         return allow(actions, "*", condition={"StringEquals": tags})
     ends = dict.fromkeys(f"{grant.service}:{end}" for grant in grants for end in grant.resources)
-    resources: Any = [Sub(f"arn:${{AWS::Partition}}:{end}") for end in ends] or "*"
+    resources: Any = [Sub(f"arn:${{AWS::Partition}}:{end.replace(NAMED, named)}") for end in ends] or "*"
     return allow(actions, resources, condition=first.condition)

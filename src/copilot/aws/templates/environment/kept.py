@@ -12,6 +12,7 @@ from typing import Any
 
 from troposphere import Sub, Template
 
+from copilot.aws.templates.environment.addon_permissions import ADDON_POLICY
 from copilot.aws.templates.environment.settings import ON_DEMAND
 from copilot.errors import UnsupportedError
 
@@ -26,6 +27,7 @@ _DOMAIN = frozenset(
         "HTTPSCert",
     }
 )
+_ADDONS = "AddonsStack"
 # Each group stays only while the resource that it is about does; the last has no such resource.
 _GROUPS: tuple[tuple[frozenset[str], str | None], ...] = (
     (_DOMAIN, "EnvironmentHostedZone"),
@@ -36,7 +38,7 @@ _GROUPS: tuple[tuple[frozenset[str], str | None], ...] = (
     (
         frozenset(
             {
-                "AddonsStack",
+                _ADDONS,
                 "AppRunnerVpcEndpoint",
                 "AppRunnerVpcEndpointSecurityGroup",
                 "AppRunnerVpcEndpointSecurityGroupIngressFromEnvironment",
@@ -89,6 +91,9 @@ def keep(template: Template, current: Mapping[str, Any]) -> None:
             hint="if it is to go, deploy the environment without `cdn` with AWS Copilot first",
         )
     found = kept_resources(current, set(template.resources))
+    if _ADDONS in found:
+        # They can only be made, changed and deleted while CloudFormation may do that.
+        found[_ADDONS] = {**found[_ADDONS], "DependsOn": _with(found[_ADDONS].get("DependsOn"), ADDON_POLICY)}
     for name, data in found.items():
         template.resources[name] = _kept(name, data)
         template.resources.pop(_OURS.get(name, ""), None)
@@ -100,6 +105,11 @@ def keep(template: Template, current: Mapping[str, Any]) -> None:
     if asked:
         # The output must name every parameter that workloads change, see `outputs`.
         template.outputs["EnabledFeatures"].properties["Value"] = Sub(",".join(f"${{{name}}}" for name in (*ON_DEMAND, *asked)))
+
+
+def _with(depends_on: str | list[str] | None, name: str) -> list[str]:
+    others = [depends_on] if isinstance(depends_on, str) else depends_on or []
+    return [*others, *([] if name in others else [name])]
 
 
 def _stays(resource: Mapping[str, Any] | None) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from troposphere import GetAtt, Ref, Sub, iam
 
-from copilot.aws.templates.environment.execution_permissions import execution_statements
+from copilot.aws.templates.environment.execution_permissions import execution_statements, generated_names
 from copilot.aws.templates.environment.manager_permissions import manager_statements
 from copilot.aws.templates.environment.settings import EnvironmentSettings
 from copilot.aws.templates.policies import policy, trusted
@@ -25,14 +25,14 @@ def roles(settings: EnvironmentSettings) -> list[iam.Role]:
     if settings.permissions_boundary:
         arn = f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{settings.permissions_boundary}"
         bounds = {"PermissionsBoundary": Sub(arn)}
+    named = generated_names(settings.application, settings.environment)
+    permissions = execution_statements(settings.bucket_arn, settings.key_arn, settings.permissions_boundary, named)
     execution = iam.Role(
         EXECUTION_ROLE,
         RoleName=Sub("${AWS::StackName}-CFNExecutionRole"),
         AssumeRolePolicyDocument=trusted({"Service": "cloudformation.amazonaws.com"}),
         Path="/",
-        Policies=[
-            _policy("executeCfn", execution_statements(settings.bucket_arn, settings.key_arn, settings.permissions_boundary))
-        ],
+        Policies=[_policy("executeCfn", permissions)],
         DeletionPolicy="Retain",
         UpdateReplacePolicy="Retain",
         Metadata=described("An IAM role for CloudFormation to make what belongs to the environment"),

@@ -14,12 +14,14 @@ from troposphere import And, Condition, Equals, Not, Parameter, Ref, Sub, Templa
 
 from copilot.aws.names import APPLICATION_TAG, ENVIRONMENT_TAG
 from copilot.aws.templates.environment.access_logs import access_logs
+from copilot.aws.templates.environment.addon_permissions import addon_policy
 from copilot.aws.templates.environment.domain import domain
+from copilot.aws.templates.environment.execution_permissions import generated_names
 from copilot.aws.templates.environment.kept import keep
 from copilot.aws.templates.environment.load_balancers import internal_load_balancer, public_load_balancer
 from copilot.aws.templates.environment.network import Network, network
 from copilot.aws.templates.environment.outputs import has_internal, outputs, role_outputs
-from copilot.aws.templates.environment.roles import roles
+from copilot.aws.templates.environment.roles import EXECUTION_ROLE, roles
 from copilot.aws.templates.environment.security_groups import environment_group, internal_groups, public_groups
 from copilot.aws.templates.environment.settings import ON_DEMAND, EnvironmentSettings
 from copilot.aws.templates.environment.storage import storage
@@ -145,6 +147,7 @@ def _resources(settings: EnvironmentSettings, there: Network) -> list[Any]:
     internal = [*internal_groups(settings, there), *internal_load_balancer(settings, there)]
     return [
         *roles(settings),
+        addon_policy(EXECUTION_ROLE, generated_names(settings.application, settings.environment)),
         *there.resources,
         servicediscovery.PrivateDnsNamespace(
             "ServiceDiscoveryNamespace",
