@@ -49,8 +49,8 @@ def cases() -> Iterator[tuple[str, Case]]:
     yield "bootstrap-options", lambda: _stack(bootstrap_stack(VARIANTS["options"]))
     for name, settings in environments():
         yield name, _environment(settings)
-    for name, workload in workloads():
-        yield name, _workload(workload)
+    for name, made_from in workloads():
+        yield name, _workload(made_from)
 
 
 def _roles(boundary: str | None) -> Made:
@@ -66,7 +66,12 @@ def _environment(settings: Callable[[], EnvironmentSettings]) -> Case:
 
 
 def _workload(settings: Callable[[], WorkloadSettings]) -> Case:
-    return lambda: _stack(workload_stack(settings()))
+    return lambda: workload(settings())
+
+
+def workload(settings: WorkloadSettings) -> Made:
+    """The template of a workload."""
+    return _stack(workload_stack(settings))
 
 
 def _stack(stack: Any) -> Made:

@@ -8,6 +8,9 @@ from functools import cache
 from typing import Any
 
 import pytest
+from hypothesis import Phase, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 from copilot.aws.templates.environment.stack import environment_stack
 from copilot.aws.templates.policies import EXCEPTIONS
@@ -16,10 +19,10 @@ from copilot.aws.templates.rendering import DESCRIPTION, render
 from tests.aws.lint import assert_clean
 from tests.aws.policies import assert_least_privilege, excesses, statements
 from tests.aws.templates.matrix.authorization import known, limitable
-from tests.aws.templates.matrix.cases import Case, Made, cases
+from tests.aws.templates.matrix.cases import Case, Made, cases, workload
 from tests.aws.templates.matrix.covering import covering
 from tests.aws.templates.matrix.environments import HOSTS
-from tests.aws.templates.matrix.workloads import KINDS
+from tests.aws.templates.matrix.workloads import KINDS, settings
 
 CASES: Mapping[str, Case] = dict(cases())
 WORKLOADS = {name: kind for kind in sorted(KINDS, key=len) for name in CASES if name.startswith(f"{kind}-")}
@@ -95,6 +98,22 @@ def named(data: Any, function: str) -> Iterator[Any]:
     elif isinstance(data, list):
         for item in data:
             yield from named(item, function)
+
+
+@st.composite
+def combinations(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
+    kind = draw(st.sampled_from(sorted(KINDS)))
+    return kind, {factor: draw(st.sampled_from(sorted(options))) for factor, options in KINDS[kind].factors.items()}
+
+
+@examples(max_examples=20, phases=[Phase.explicit, Phase.generate])
+@given(combinations())
+def test_any_combination_is_narrow_complete_and_the_same_each_time(combination: tuple[str, dict[str, str]]) -> None:
+    kind, row = combination
+    made = workload(settings(KINDS[kind], row))
+    assert_least_privilege(made.text)
+    assert_complete(made, read_template(made.text).get("Parameters", {}))
+    assert workload(settings(KINDS[kind], row)) == made
 
 
 def test_actions_exist_and_each_exception_is_needed() -> None:

@@ -322,10 +322,11 @@ def workloads() -> Iterator[tuple[str, Callable[[], WorkloadSettings]]]:
 
 
 def _maker(kind: Kind, row: Mapping[str, str]) -> Callable[[], WorkloadSettings]:
-    return lambda: _settings(kind, row)
+    return lambda: settings(kind, row)
 
 
-def _settings(kind: Kind, row: Mapping[str, str]) -> WorkloadSettings:
+def settings(kind: Kind, row: Mapping[str, str]) -> WorkloadSettings:
+    """A workload of a kind with an option for each of its factors."""
     data: dict[str, Any] = merged(HEADS[kind.head], *(kind.factors[factor][option] for factor, option in row.items()))
     text = yaml.safe_dump(data, sort_keys=False)
     manifest = parse_workload(SourceText(Path("manifest.yml"), "manifest.yml", text)).model.resolved("test", "my-app")
