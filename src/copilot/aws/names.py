@@ -67,6 +67,11 @@ def stack_set(application: str) -> str:
     return f"{application}-infrastructure"
 
 
+def artifact_key_export(application: str) -> str:
+    """The name under which the StackSet's stack in each region exports the key that artifacts are encrypted with."""
+    return f"{application}-ArtifactKey"
+
+
 def administration_role(application: str) -> str:
     """The role that CloudFormation takes to work on the StackSet."""
     return f"{application}-adminrole"

@@ -1,0 +1,181 @@
+"""What AWS would refuse of a pipeline, found before anything is asked of it; each with its place in the manifest.
+
+The lengths of names are no matter: the names of applications, environments, workloads and actions are short enough.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from copilot.aws.templates.pipeline.settings import PipelineSettings, SourceKind
+from copilot.aws.templates.pipeline.sizes import oversized_roles
+from copilot.errors import KeyPath, Problem, RepositoryError
+from copilot.release.plan import BUILD_ARTIFACT
+from copilot.repository import host_of, owner_and_name
+
+LONGEST_VALUE = 1000
+"""Characters of a value in an action's configuration (quotas of CodePipeline)."""
+MOST_ACTIONS = 1000
+"""Actions of one pipeline (quotas of CodePipeline)."""
+LONGEST_STACK_NAME = 128
+"""Characters of the name of a stack, and of the name of a policy in IAM."""
+COMPUTE = tuple(f"BUILD_GENERAL1_{size}" for size in ("SMALL", "MEDIUM", "LARGE", "XLARGE", "2XLARGE"))
+"""What CodeBuild has for builds that use Docker."""
+
+_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+_SECRET = re.compile(r"[A-Za-z0-9/_+=.@-]+|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
+_HOSTS = {"GitHub": "github.com", "GitHubV1": "github.com", "GitLab": "gitlab.com", "Bitbucket": "bitbucket.org"}
+_PROPERTIES: KeyPath = ("source", "properties")
+
+
+def problems(settings: PipelineSettings) -> list[Problem]:
+    """All of them."""
+    return [
+        *_name(settings),
+        *_source(settings),
+        *_build(settings),
+        *_stages(settings),
+        *_deployments(settings),
+        *oversized_roles(settings),
+    ]
+
+
+def _name(settings: PipelineSettings) -> Iterator[Problem]:
+    name = settings.stack_name
+    additional = settings.manifest.build and settings.manifest.build.additional_policy
+    longest = LONGEST_STACK_NAME - len("-BuildProjectAdditionalPolicy" if additional else "-CodepipelinePolicy")
+    if not _STACK_NAME.fullmatch(name):
+        hint = "use letters, digits and hyphens"
+        yield Problem(("name",), f"`{name}` cannot be the name of a CloudFormation stack", hint)
+    if len(name) > longest:
+        message = f"the stack `{name}` would have a name of {len(name)} characters; it may have {longest}"
+        yield Problem(("name",), message, "choose a shorter name")
+
+
+def _source(settings: PipelineSettings) -> Iterator[Problem]:
+    source = settings.manifest.source
+    if source.provider == "Git":
+        hint = "on AWS the repository is on GitHub, GitLab, Bitbucket or CodeCommit"
+        yield Problem(("source", "provider"), "CodePipeline cannot fetch from any git server", hint)
+        return
+    kind = settings.source_kind
+    yield from _access(settings, kind)
+    yield from _repository(settings, kind)
+    if source.paths and kind != "connection":
+        message = "CodePipeline looks at the files of a push only where it has a connection to the repository"
+        hint = "leave `paths` out; every push starts an execution then"
+        yield Problem(("source", "paths"), message, _or_connection(hint, kind), "key")
+    if source.properties.output_artifact_format == "CODEBUILD_CLONE_REF" and kind == "token":
+        message = "with an access token CodePipeline hands on the files of the commit, not the git history"
+        hint = "leave `output_artifact_format` out"
+        yield Problem((*_PROPERTIES, "output_artifact_format"), message, _or_connection(hint, kind))
+
+
+def _access(settings: PipelineSettings, kind: SourceKind) -> Iterator[Problem]:
+    provider, properties = settings.manifest.source.provider, settings.manifest.source.properties
+    secret = properties.access_token_secret
+    if kind == "token" and secret is None:
+        message = "version 1 of GitHub's action takes a personal access token, and there is no `access_token_secret`"
+        yield Problem(
+            _PROPERTIES, message, "name its secret in Secrets Manager; or take `provider: GitHub` and a connection", "key"
+        )
+    if kind != "token" and secret is not None:
+        instead = "it is in the same account" if kind == "codecommit" else "it takes a connection"
+        yield Problem(
+            (*_PROPERTIES, "access_token_secret"),
+            f"CodePipeline does not use an access token for {provider}: {instead}",
+            "leave it out",
+            "key",
+        )
+    if kind == "token" and secret is not None and not _SECRET.fullmatch(secret):
+        hint = "write the secret's name or ARN"
+        yield Problem((*_PROPERTIES, "access_token_secret"), f"`{secret}` cannot be a secret in Secrets Manager", hint)
+    if kind != "connection" and properties.connection_name is not None:
+        why = "the repository is in the same account" if kind == "codecommit" else "there is an access token already"
+        yield Problem((*_PROPERTIES, "connection_name"), f"no connection is used: {why}", "leave one of them out", "key")
+
+
+def _repository(settings: PipelineSettings, kind: SourceKind) -> Iterator[Problem]:
+    provider, properties = settings.manifest.source.provider, settings.manifest.source.properties
+    where = (*_PROPERTIES, "repository")
+    try:
+        host, (owner, name) = host_of(properties.repository), owner_and_name(properties.repository)
+    except RepositoryError as error:
+        yield Problem(where, error.message, error.hint)
+        return
+    if kind == "codecommit":
+        region = host.split(".")[1] if "." in host else host
+        if not host.startswith("git-codecommit"):
+            yield Problem(where, f"`{properties.repository}` is not in CodeCommit", "such as codecommit::eu-west-1://shop")
+        elif region != settings.region:
+            yield Problem(
+                where, f"the repository is in {region}, and the pipeline in {settings.region}", "have both in one region"
+            )
+    elif not owner or not name:
+        yield Problem(where, "the repository's URL must have an owner and a name", f"such as https://{_HOSTS[provider]}/ana/shop")
+    elif host.lower() != _HOSTS[provider] and settings.connection_arn is None:
+        message = f"{host or 'this disk'} is not {provider}: CodePipeline reaches other servers through a connection that exists"
+        hint = "make one in the console, and name it in `connection_name`"
+        yield Problem(where, message, hint)
+    for key, value in (("repository", f"{owner}/{name}"), ("branch", properties.branch)):
+        yield from _value((*_PROPERTIES, key), value)
+
+
+def _or_connection(hint: str, kind: SourceKind) -> str:
+    return f"{hint}. Or take `provider: GitHub` without `access_token_secret`" if kind == "token" else hint
+
+
+def _build(settings: PipelineSettings) -> Iterator[Problem]:
+    build = settings.manifest.build
+    if build is None:
+        return
+    if build.compute is not None and build.compute not in COMPUTE:
+        message = f"`{build.compute}` is no compute type of CodeBuild that can build images"
+        yield Problem(("build", "compute"), message, f"there are: {', '.join(COMPUTE)}")
+    for name in build.variables:
+        if name.startswith("CODEBUILD_"):
+            hint = "choose another name"
+            yield Problem(("build", "variables", name), "CodeBuild keeps variables that begin with `CODEBUILD_`", hint, "key")
+    if build.additional_policy is not None and not build.additional_policy.PolicyDocument.get("Statement"):
+        place = ("build", "additional_policy", "PolicyDocument")
+        yield Problem(place, "an IAM policy document needs a `Statement`", "such as `Statement: [{Effect: Allow, …}]`", "key")
+
+
+def _stages(settings: PipelineSettings) -> Iterator[Problem]:
+    plan = settings.plan
+    for index, stage in enumerate(settings.manifest.stages):
+        if stage.on_failure == "rollback" and plan.mode == "parallel":
+            message = "CodePipeline does not roll back where executions run side by side"
+            yield Problem(("stages", index, "on_failure"), message, "take another `execution_mode`")
+    count = sum(len(stage.actions) for stage in plan.stages)
+    if count > MOST_ACTIONS:
+        message = f"the pipeline has {count} actions; CodePipeline takes {MOST_ACTIONS}"
+        yield Problem(("stages",), message, "divide it into several pipelines", "key")
+    taken: dict[str, str] = {}
+    for action, name in settings.projects.items():
+        if name in taken:
+            index = next(i for i, stage in enumerate(settings.manifest.stages) if stage.name == action.environment)
+            key = "pre_deployments" if name.startswith("Pre") else "post_deployments"
+            message = f"`{action.name}` and `{taken[name]}` are the same to CloudFormation, which knows only letters and digits"
+            yield Problem(("stages", index, key, action.name), message, "choose another name", "key")
+        taken[name] = action.name
+
+
+def _deployments(settings: PipelineSettings) -> Iterator[Problem]:
+    for index, stage in enumerate(settings.manifest.stages):
+        for workload, given in (stage.deployments or {}).items():
+            if given is None:
+                continue
+            place: KeyPath = ("stages", index, "deployments", workload)
+            for key, value in (("template_path", given.template_path), ("template_config", given.template_config)):
+                yield from _value((*place, key), f"{BUILD_ARTIFACT}::{value or ''}")
+            name = given.stack_name
+            if name is not None and (len(name) > LONGEST_STACK_NAME or not _STACK_NAME.fullmatch(name)):
+                hint = f"use at most {LONGEST_STACK_NAME} letters, digits and hyphens"
+                yield Problem((*place, "stack_name"), "this cannot be the name of a CloudFormation stack", hint)
+
+
+def _value(place: KeyPath, value: str) -> Iterator[Problem]:
+    if len(value) > LONGEST_VALUE:
+        yield Problem(place, f"CodePipeline takes at most {LONGEST_VALUE} characters here; these are {len(value)}")
