@@ -1,26 +1,27 @@
 """The emulator, with what workloads' stacks need besides: run as ``python -m tests.cli.aws.emulator``.
 
-In moto, elements of lists that are not to be there are null, and nothing waits for the function behind a custom resource, which
-is not asked when the resource is changed or deleted.
+In moto, elements of lists that are not to be there are null; and nothing waits for the function behind a custom resource, which
+is asked in one region only, and not at all when the resource is changed or deleted.
 """
 
 from __future__ import annotations
 
+import http.server
 import json
 import threading
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 from moto import settings
 from moto.awslambda.models import lambda_backends
 from moto.cloudformation import parsing
 from moto.cloudformation.custom_model import CustomModel
-from moto.cloudformation.models import cloudformation_backends
+from moto.cloudformation.exceptions import ValidationError
 from moto.server import main
 
 from tests.aws import emulated_resources, emulated_stack_sets, emulator
-
-_DEADLINE = 60.0
 
 _clean = parsing.clean_json
 
@@ -31,72 +32,92 @@ def _without_nothing(resource_json: Any, resources_map: Any) -> Any:
     return [each for each in cleaned if each is not None] if isinstance(cleaned, list) else cleaned
 
 
-_create: Any = CustomModel.create_from_cloudformation_json.__func__  # type: ignore[attr-defined]  # a class method
+def _ask(made: Any, request: str, properties: Any, account_id: str) -> None:
+    """Have the function behind a custom resource do something, and wait for its answer."""
+    function = lambda_backends[account_id][made.region_name].get_function(properties["ServiceToken"])
+    with _answers() as (url, answers):
+        event = {
+            "RequestType": request,
+            "ResponseURL": url,
+            "StackId": made.stack_id,
+            "RequestId": made.request_id,
+            "LogicalResourceId": made.logical_id,
+            "PhysicalResourceId": made.resource_name,
+            "ResourceType": "Custom::Emulated",
+            "ResourceProperties": properties,
+        }
+        function.invoke(json.dumps(event), {}, {})
+    answer = answers[-1] if answers else {"Status": "FAILED", "Reason": "the function did not answer"}
+    if answer["Status"] != "SUCCESS":
+        raise ValidationError(made.stack_id, message=f"{made.logical_id}: {answer['Reason']}")
+    made.properties = properties
+    made.set_data(answer.get("Data", {}))
 
 
-def _created(cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **more: Any) -> Any:
-    """A custom resource, once its function has answered."""
-    made = _create(cls, resource_name, cloudformation_json, account_id, region_name, **more)
-    made.stack_id, made.kind = more["StackId"], more["ResourceType"]
-    _wait(made)
-    return made
+@contextmanager
+def _answers() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A URL, and what is put there."""
+    found: list[dict[str, Any]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            found.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", found
+        finally:
+            server.shutdown()
+            thread.join()
 
 
-def _updated(
-    cls: Any,
-    original_resource: Any,
-    new_resource_name: str,
-    cloudformation_json: Any,
-    account_id: str,
-    region_name: str,
-) -> Any:
-    del cls, new_resource_name
-    return _ask(original_resource, "Update", cloudformation_json, account_id, region_name)
+def _created(
+    cls: Any, /, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **more: Any
+) -> CustomModel:
+    made: Any = cls(region_name, str(uuid4()), more["LogicalId"], resource_name)
+    made.stack_id = more["StackId"]
+    _ask(made, "Create", cloudformation_json["Properties"], account_id)
+    return made  # type: ignore[no-any-return]  # it has an attribute more
 
 
-def _deleted(cls: Any, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str) -> None:
-    del cls
-    stacks = cloudformation_backends[account_id][region_name].stacks.values()
-    made = [one for stack in stacks for one in stack.custom_resources.values() if one.resource_name == resource_name]
-    for one in made:
-        _ask(one, "Delete", cloudformation_json, account_id, region_name)
+def _updated(cls: Any, /, original_resource: Any, cloudformation_json: Any, account_id: str, **more: Any) -> CustomModel:
+    del cls, more
+    _ask(original_resource, "Update", cloudformation_json["Properties"], account_id)
+    return original_resource  # type: ignore[no-any-return]  # as above
 
 
-def _ask(made: Any, request: str, cloudformation_json: Any, account_id: str, region_name: str) -> Any:
-    """Have the function of a custom resource do something, and wait for its answer."""
-    properties = cloudformation_json["Properties"]
-    function = lambda_backends[account_id][region_name].get_function(properties["ServiceToken"])
-    host = f"{settings.moto_server_host()}:{settings.moto_server_port()}"
-    event = {
-        "RequestType": request,
-        "ResponseURL": f"{host}/cloudformation_{region_name}/cfnresponse?stack={made.stack_id}",
-        "StackId": made.stack_id,
-        "RequestId": made.request_id,
-        "LogicalResourceId": made.logical_id,
-        "PhysicalResourceId": made.physical_resource_id,
-        "ResourceType": made.kind,
-        "ResourceProperties": properties,
-    }
-    made._finished = False
-    threading.Thread(target=function.invoke, args=(json.dumps(event), {}, {})).start()
-    _wait(made)
-    return made
+def _deleted(self: Any, account_id: str, region_name: str) -> None:
+    """What moto calls before anything else."""
+    del region_name
+    _ask(self, "Delete", self.properties, account_id)
 
 
-def _wait(made: Any) -> None:
-    end = time.monotonic() + _DEADLINE
-    while not made.is_created():
-        if time.monotonic() > end:
-            raise TimeoutError(f"the function of {made.logical_id} does not answer")
-        time.sleep(0.02)
+_delete: Any = parsing.ResourceMap.delete
+
+
+def _delete_in_order(self: parsing.ResourceMap) -> None:
+    """Custom resources first: moto may delete the function behind one before it."""
+    for name in [name for name, resource in self._parsed_resources.items() if isinstance(resource, CustomModel)]:
+        self._delete_resource(self._parsed_resources.pop(name), self._resource_json_map[name])
+    _delete(self)
 
 
 def mend() -> None:
     """Let moto make workloads."""
-    setattr(parsing, "clean_json", _without_nothing)  # noqa: B010 - the type checker lets no function be assigned
+    setattr(settings, "moto_server_host", lambda: "http://127.0.0.1")  # noqa: B010 - the type checker lets no function be assigned
+    setattr(parsing, "clean_json", _without_nothing)  # noqa: B010 - likewise
     setattr(CustomModel, "create_from_cloudformation_json", classmethod(_created))  # noqa: B010 - likewise
     setattr(CustomModel, "update_from_cloudformation_json", classmethod(_updated))  # noqa: B010 - likewise
-    setattr(CustomModel, "delete_from_cloudformation_json", classmethod(_deleted))  # noqa: B010 - likewise
+    setattr(CustomModel, "delete", _deleted)  # noqa: B010 - likewise
+    setattr(parsing.ResourceMap, "delete", _delete_in_order)  # noqa: B010 - likewise
 
 
 if __name__ == "__main__":
