@@ -104,9 +104,9 @@ class Aws:
 
         The role is taken when AWS is first asked for something; that raises ClientError if we may not have it.
         """
-        session = get_session()
+        session, own = get_session(), self._session._session  # noqa: SLF001 - botocore's own session, which boto3 does not show
         fetcher = AssumeRoleCredentialFetcher(
-            client_creator=self._session._session.create_client,  # noqa: SLF001 - botocore's own session: it makes the sts client
+            client_creator=own.create_client,
             source_credentials=cast("Any", self._session.get_credentials()),
             role_arn=role_arn,
             extra_args={"RoleSessionName": "copilot"},
@@ -115,6 +115,8 @@ class Aws:
         # botocore has no public way to give a session credentials that renew themselves.
         session._credentials = refreshable  # type: ignore[attr-defined]  # noqa: SLF001
         session.set_config_variable("region", region or self.region)
+        # What there is to ask of a service is read from large files: once is enough.
+        session.register_component("data_loader", own.get_component("data_loader"))
         return Aws(boto3.Session(botocore_session=session), region or self.region)
 
     def client(self, service: ServiceName) -> Any:
