@@ -51,7 +51,8 @@ class Section(BaseModel):
     A field with `NoKey` holds what a short form says, such as the number in ``count: 2``.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Building all models of all files takes longer than a command that reads one of them.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     unsupported: ClassVar[frozenset[str]] = frozenset()
     hints: ClassVar[Mapping[str, str]] = {}
