@@ -230,6 +230,12 @@ COMMANDS = (
         "Check a pipeline's manifest and all it names; nothing is changed",
         "copilot pipeline validate",
     ),
+    Entry(
+        "pipeline package",
+        "copilot.cli.pipeline.package:package",
+        "Print the template that a pipeline is made from (on AWS)",
+        "copilot pipeline package\ncopilot pipeline package --name main --output-dir infrastructure",
+    ),
     Entry("pipeline ls", "copilot.cli.pipeline.ls:ls", "List the pipelines of an application", "copilot pipeline ls"),
     Entry(
         "pipeline show",
