@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copilot.aws.stack_failures import causes, is_failure, plain, sentence
+from copilot.aws.stack_failures import causes, cure, is_failure, plain, sentence
 from copilot.aws.stack_values import STACK_TYPE, StackEvent
 from tests.aws.recorded import arn
 
@@ -66,6 +66,68 @@ def test_a_reason_is_always_one_line_of_something(reason: str) -> None:
     line = plain(reason)
     assert line
     assert len(line.splitlines()) == 1
+
+
+_ROLE = "shop-test-CFNExecutionRole"
+_USER = f"User: arn:aws:sts::1:assumed-role/{_ROLE}/AWSCloudFormation is not authorized to perform: sqs:CreateQueue"
+_ALLOW = f"does not allow this `AWS::SQS::Queue`: attach a policy that allows {{}} to role `{_ROLE}`, or make the resource in a"
+
+
+@pytest.mark.parametrize(
+    ("reason", "role", "advice"),
+    [
+        (_USER, None, _ALLOW.format("`sqs:CreateQueue`")),
+        (_HANDLED.format(f"{_USER} because no identity-based policy allows it"), None, _ALLOW.format("`sqs:CreateQueue`")),
+        ("API: sqs:CreateQueue Access Denied", f"arn:aws:iam::1:role/{_ROLE}", _ALLOW.format("`sqs:CreateQueue`")),
+        (
+            "API: sqs:CreateQueue You are not authorized to perform this operation.",
+            f"arn:aws:iam::1:role/{_ROLE}",
+            _ALLOW.format("`sqs:CreateQueue`"),
+        ),
+        (
+            'Resource handler returned message: "Access Denied" (RequestToken: 1-2, HandlerErrorCode: AccessDenied)',
+            f"arn:aws:iam::1:role/{_ROLE}",
+            _ALLOW.format("it"),
+        ),
+        (
+            f"{_USER} with an explicit deny in a service control policy",
+            None,
+            f"allow `sqs:CreateQueue` in the boundary or policy that denies it to role `{_ROLE}`",
+        ),
+        (
+            f"{_USER} because no permissions boundary allows the sqs:CreateQueue action",
+            None,
+            "ask whoever runs the AWS account",
+        ),
+    ],
+)
+def test_what_the_role_of_the_environment_does_not_allow(reason: str, role: str | None, advice: str) -> None:
+    assert advice in (cure(_event("Queue", "CREATE_FAILED", reason), role) or "")
+
+
+@pytest.mark.parametrize(
+    ("reason", "role"),
+    [
+        (None, f"arn:aws:iam::1:role/{_ROLE}"),
+        ("Quota", f"arn:aws:iam::1:role/{_ROLE}"),
+        # Of others: the function behind a custom resource, a task, whoever makes an environment's roles.
+        (_USER.replace(_ROLE, "shop-test-api-Role"), f"arn:aws:iam::1:role/{_ROLE}"),
+        ("ECS Deployment Circuit Breaker was triggered: AccessDeniedException", f"arn:aws:iam::1:role/{_ROLE}"),
+        ("API: sqs:CreateQueue Access Denied", None),
+        ("API: sqs:CreateQueue Access Denied", "arn:aws:iam::1:role/shop-adminrole"),
+    ],
+)
+def test_other_failures_have_no_such_advice(reason: str | None, role: str | None) -> None:
+    assert cure(_event("Queue", "CREATE_FAILED", reason), role) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [("shop.test.my-app.example.com.", "shop.test.my-app.example.com"), ("\\052.example.com", "*.example.com")],
+)
+def test_a_name_that_leads_elsewhere_already(written: str, name: str) -> None:
+    reason = f"[Tried to create resource record set [name='{written}', type='A'] but it already exists]"
+    assert (cure(_event("AliasRecord", "CREATE_FAILED", reason), None) or "").startswith(f"`{name}` leads elsewhere already")
 
 
 _EVENTS = st.builds(

@@ -57,6 +57,8 @@ def test_a_rollback_that_failed_names_the_command_that_goes_on() -> None:
 @pytest.mark.parametrize("status", [status for status in _STATUSES if status.endswith(("FAILED", "ROLLBACK_COMPLETE"))])
 def test_each_bad_end_has_a_sentence(status: str) -> None:
     assert "run this again" in states.consequence(_stack(status), "eu-west-1")
+    cured = states.consequence(_stack(status), "eu-west-1", "buy more room")
+    assert cured.count("buy more room, ") == int(not status.startswith("IMPORT"))
 
 
 @pytest.mark.parametrize(

@@ -173,6 +173,22 @@ def test_the_first_cause_of_a_failure(cloudformation: Recording, stacks: Stacks)
     assert asked_at == [4]
 
 
+def test_what_the_environment_does_not_allow_has_a_way_out(cloudformation: Recording, stacks: Stacks) -> None:
+    role = "arn:aws:iam::123456789012:role/shop-test-CFNExecutionRole"
+    denied = Happening("Stream", "CREATE_FAILED", 11, "API: kinesis:CreateStream Access Denied", "AWS::Kinesis::Stream")
+    rolled_back = own(_NAME, "UPDATE_ROLLBACK_COMPLETE", 12)
+    _updating(
+        cloudformation, [own(_NAME, "UPDATE_IN_PROGRESS", 10), denied, rolled_back], end="UPDATE_ROLLBACK_COMPLETE", RoleARN=role
+    )
+    with pytest.raises(DeploymentError) as caught:
+        stacks.deploy(_REQUEST)
+    assert caught.value.hint == (
+        "what ran before still runs; the environment's role for CloudFormation does not allow this `AWS::Kinesis::Stream`: "
+        "attach a policy that allows `kinesis:CreateStream` to role `shop-test-CFNExecutionRole`, or make the resource in a stack "
+        "of your own, then run this again"
+    )
+
+
 def test_the_cause_is_inside_a_nested_stack(cloudformation: Recording, stacks: Stacks) -> None:
     nested = "shop-test-api-AddonsStack-1X"
 

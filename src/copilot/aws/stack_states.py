@@ -99,28 +99,30 @@ def refusal(stack: Stack, region: str, *, rollback: bool) -> ConflictError | Non
     return None
 
 
-_SAME_WAY = "mend the cause, then run this again in the same way"
+_MEND = "mend the cause"
 
 
-def consequence(stack: Stack, region: str) -> str:
-    """What a failed operation left behind, and what to do next, in one sentence."""
+def consequence(stack: Stack, region: str, cure: str | None = None) -> str:
+    """What a failed operation left behind, and what to do next, in one sentence; ``cure``: how the cause is mended, if known."""
+    mend = cure or _MEND
+    same_way = f"{mend}, then run this again in the same way"
     return {
-        "UPDATE_ROLLBACK_COMPLETE": "what ran before still runs; mend the cause, then run this again",
-        "ROLLBACK_COMPLETE": "what it had made was removed again; mend the cause, then run this again",
-        "ROLLBACK_FAILED": "some of what it had made could not be removed: look at it in the AWS console, mend the cause, "
-        f"delete the stack with {_command('delete-stack', stack, region)}, then run this again",
-        "UPDATE_ROLLBACK_FAILED": _continue(stack, region),
-        "CREATE_FAILED": f"what it had made is kept, because rolling back is off; {_SAME_WAY}",
-        "UPDATE_FAILED": f"it stays as it is now, because rolling back is off; {_SAME_WAY}, "
+        "UPDATE_ROLLBACK_COMPLETE": f"what ran before still runs; {mend}, then run this again",
+        "ROLLBACK_COMPLETE": f"what it had made was removed again; {mend}, then run this again",
+        "ROLLBACK_FAILED": "some of what it had made could not be removed: look at it in the AWS console, "
+        f"{mend}, delete the stack with {_command('delete-stack', stack, region)}, then run this again",
+        "UPDATE_ROLLBACK_FAILED": _continue(stack, region, mend),
+        "CREATE_FAILED": f"what it had made is kept, because rolling back is off; {same_way}",
+        "UPDATE_FAILED": f"it stays as it is now, because rolling back is off; {same_way}, "
         f"or go back with {_command('rollback-stack', stack, region)}",
-        "DELETE_FAILED": "remove what is in the way, then run this again",
+        "DELETE_FAILED": f"{cure or 'remove what is in the way'}, then run this again",
         DELETED: "the stack was deleted meanwhile; run this again to create it",
     }.get(stack.status, "run this again")
 
 
-def _continue(stack: Stack, region: str) -> str:
+def _continue(stack: Stack, region: str, mend: str = _MEND) -> str:
     return (
-        f"mend the cause, finish going back with {_command('continue-update-rollback', stack, region)} "
+        f"{mend}, finish going back with {_command('continue-update-rollback', stack, region)} "
         "(with `--resources-to-skip` and the names of resources that cannot be mended), then run this again"
     )
 

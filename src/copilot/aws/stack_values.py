@@ -52,6 +52,7 @@ class Stack:
         created_at: Seconds since the epoch.
         updated_at: Likewise; None if it never was.
         protected: Whether it must not be deleted (termination protection).
+        role_arn: The role that CloudFormation works with on it; None: whoever asks for a change.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Stack:
     created_at: float = 0.0
     updated_at: float | None = None
     protected: bool = False
+    role_arn: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def stack_of(data: StackTypeDef) -> Stack:
         created_at=data["CreationTime"].timestamp(),
         updated_at=updated.timestamp() if updated else None,
         protected=data.get("EnableTerminationProtection", False),
+        role_arn=data.get("RoleARN"),
     )
 
 

@@ -21,7 +21,7 @@ from copilot.aws.changes import PropertyChange, ResourceChange
 from copilot.aws.client import Aws
 from copilot.aws.errors import code_of, explained, text_of
 from copilot.aws.stack_events import EventFeed
-from copilot.aws.stack_failures import causes, is_failure, plain, sentence
+from copilot.aws.stack_failures import causes, cure, is_failure, plain, sentence
 from copilot.aws.stack_proposals import OutdatedError, Proposal, propose
 from copilot.aws.stack_templates import template_argument
 from copilot.aws.stack_values import Stack, StackEvent, StackRequest, Watch, stack_of, unwatched
@@ -276,10 +276,12 @@ class Stacks:
                 time.sleep(self._pause)
 
     def _failed(self, stack: Stack, course: _Course) -> DeploymentError:
-        first, *others = [sentence(event) for event in causes(course.events)] or [plain(stack.reason)]
+        found = causes(course.events)
+        first, *others = [sentence(event) for event in found] or [plain(stack.reason)]
+        remedy = cure(found[0], stack.role_arn) if found else None
         return DeploymentError(
             f"stack `{stack.name}`: {first}",
-            hint=states.consequence(stack, self._aws.region),
+            hint=states.consequence(stack, self._aws.region, remedy),
             details=[*course.lines, *dict.fromkeys(line for line in others if line != first)],
         )
 
