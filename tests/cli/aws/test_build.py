@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,19 @@ import pytest
 from copilot.aws.applications import Applications
 from copilot.aws.client import Aws, connect
 from copilot.aws.environments import Environments
+from copilot.aws.records import WorkloadRecord
 from copilot.aws.store import Store
 from copilot.aws.templates.reading import read_template
 from copilot.manifest.environment import EnvironmentManifest
-from tests.aws.conftest import REGION
+from copilot.workspace import Workspace
+from tests.aws.conftest import ACCOUNT, REGION
 from tests.cli.conftest import Cli
+from tests.docker import DockerEngine, context
+from tests.docs.ecr import lead_to
+from tests.registry import serve
 
+# No other test has an application of this name on the container engine.
+APP = f"shop-{uuid.uuid4().hex[:8]}"
 COMMIT = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
 PIPELINE = """\
 name: {name}
@@ -71,16 +79,19 @@ def account(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         patch.chdir(root / "repository")
         urllib.request.urlopen(urllib.request.Request(f"{emulator}/moto-api/reset", method="POST"), timeout=30).close()
         aws = connect()
-        Applications(aws, pause=0.01).create("shop")
+        Applications(aws, pause=0.01).create(APP)
+        for name, type_ in (("web", "Load Balanced Web Service"), ("tick", "Scheduled Job")):
+            Applications(aws, pause=0.01).add_workload(APP, name)
+            Store(aws).create_workload(WorkloadRecord(APP, name, type_))
         environments = Environments(aws, pause=0.01)
         for name, region in (("test", REGION), ("prod", "eu-west-1")):
-            environments.init("shop", name, aws.in_region(region))
-            environments.deploy("shop", name, EnvironmentManifest(name=name, type="Environment"), "")
-        write("copilot/.workspace", "application: shop\nengine: local\n")
+            environments.init(APP, name, aws.in_region(region))
+            environments.deploy(APP, name, EnvironmentManifest(name=name, type="Environment"), "")
+        write("copilot/.workspace", f"application: {APP}\nengine: local\n")
         write("copilot/web/manifest.yml", WEB)
         write("copilot/tick/manifest.yml", TICK)
         pipeline("test", "prod")
-        Cli().ok("app", "init", "--engine", "aws")
+        Workspace(Path.cwd()).moved("aws")
         yield root / "repository"
 
 
@@ -131,20 +142,15 @@ def test_a_stack_for_each_workload_and_environment(aws: Aws, cli: Cli) -> None:
         == (configuration("web-prod")["Parameters"])
     )
     assert configuration("web-test")["Tags"] == {
-        "copilot-application": "shop",
+        "copilot-application": APP,
         "copilot-environment": "test",
         "copilot-service": "web",
     }
     for target in targets:
         assert set(configuration(target)["Parameters"]) == set(stack(target)["Parameters"])
-        assert (
-            cli.ok(
-                "job" if target.startswith("tick") else "svc",
-                *("package", "--name", target.partition("-")[0], "--env", target.partition("-")[2]),
-            ).stdout
-            == Path(f"infrastructure/{target}.stack.yml").read_text()
-        )
-    assert Store(aws).claim_rule_places("shop", ["web"]) == {"web": 0}
+    template = Path("infrastructure/web-prod.stack.yml").read_text()
+    assert cli.ok("svc", "package", "--name", "web", "--env", "prod").stdout == template
+    assert Store(aws).claim_rule_places(APP, ["web"]) == {"web": 0}
 
 
 def test_only_what_the_pipeline_deploys(cli: Cli) -> None:
@@ -155,7 +161,7 @@ def test_only_what_the_pipeline_deploys(cli: Cli) -> None:
     assert written() == ["tick-test.params.json", "tick-test.stack.yml", "web-test.params.json", "web-test.stack.yml"]
 
 
-@pytest.mark.parametrize("name", ["pipeline-shop-fast-Pipeline-1ABC2DEF3GHIJ", "fast"])
+@pytest.mark.parametrize("name", [f"pipeline-{APP}-fast-Pipeline-1ABC2DEF3GHIJ", "fast"])
 def test_codebuild_knows_which_pipeline_it_builds_for(cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     pipeline("test", folder="copilot/pipelines/fast/manifest.yml", name="fast")
     monkeypatch.setenv("CODEBUILD_INITIATOR", f"codepipeline/{name}")
@@ -169,6 +175,30 @@ def test_without_a_pipeline_everything_goes_everywhere(cli: Cli) -> None:
     assert "4 stacks" in cli.ok("pipeline", "build", "--output-dir", "elsewhere/out").stderr
     assert len(written("elsewhere/out")) == 8
     assert "there is no pipeline here yet" in cli("pipeline", "build", "--name", "release").stderr
+
+
+def test_each_image_is_built_once_and_pushed_to_every_environment(
+    cli: Cli, docker: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context(Path("web"))
+    write("copilot/web/manifest.yml", WEB.replace("location: 'nginx:1'", "build: {dockerfile: web/Dockerfile, context: web}"))
+    # CodeBuild says what the commit is, and gives no repository that could.
+    monkeypatch.setenv("CODEBUILD_RESOLVED_SOURCE_VERSION", COMMIT)
+    monkeypatch.setenv("CODEBUILD_BUILD_NUMBER", "14")
+    with serve(tmp_path / "registry") as registry:
+        monkeypatch.setenv("PATH", f"{lead_to(registry.host, tmp_path / 'bin')}:{os.environ['PATH']}")
+        result = cli("pipeline", "build")
+        docker.ask("image", "rm", "--force", f"copilot/{APP}/web:latest")
+        assert result.exit_code == 0, result.stderr
+        assert "1 image, 4 stacks to deploy in infrastructure" in result.stderr
+        assert result.stdout.count("web: building from web/Dockerfile") == 1
+        for environment, region in (("test", REGION), ("prod", "eu-west-1")):
+            assert registry.tags(f"{region}/{APP}/web") == [COMMIT[:7], "latest"]
+            digest = registry.digest(f"{region}/{APP}/web", COMMIT[:7])
+            host = f"{ACCOUNT}.dkr.ecr.{region}.amazonaws.com"
+            assert f"web: pushed to {host}/{APP}/web" in result.stdout
+            assert configuration(f"web-{environment}")["Parameters"]["ContainerImage"] == f"{host}/{APP}/web@{digest}"
+    assert configuration("tick-test")["Parameters"]["ContainerImage"] == "busybox:1"
 
 
 def test_files_are_uploaded_where_the_environment_is(aws: Aws, cli: Cli) -> None:
@@ -208,11 +238,11 @@ def test_workloads_that_were_never_added(aws: Aws, cli: Cli) -> None:
     write("copilot/api/manifest.yml", WEB.replace("web", "api").replace("/}", "/api}"))
     result = cli("pipeline", "build")
     assert result.exit_code == 1
-    assert "`api` was never added to application `shop`, so there is no repository for images" in result.stderr
+    assert f"`api` was never added to application `{APP}`, so there is no repository for images" in result.stderr
     assert "`copilot svc init --name api`" in result.stderr
     write("copilot/tock/manifest.yml", TICK.replace("tick", "tock"))
     assert "`api`, `tock` were never added" in cli("pipeline", "build").stderr
-    assert {workload.name for workload in Store(aws).workloads("shop")} == {"tick", "web"}
+    assert {workload.name for workload in Store(aws).workloads(APP)} == {"tick", "web"}
     assert written() == []
 
 
