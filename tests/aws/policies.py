@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from cfnlint.decode.decode import decode_str  # type: ignore[import-untyped] # annotated, but it says so nowhere
-
 from copilot.aws.templates.policies import EXCEPTIONS
+from copilot.aws.templates.reading import read_template
 
 _FEWEST_LETTERS = 3
 
@@ -53,10 +52,8 @@ class Statement:
 
 def statements(template: str) -> list[Statement]:
     """Every statement of every policy document anywhere in a template, written as JSON in a text or not."""
-    decoded, errors = decode_str(template)
-    assert not errors, errors
     found: list[Statement] = []
-    for logical_id, resource in decoded.get("Resources", {}).items():
+    for logical_id, resource in read_template(template).get("Resources", {}).items():
         for path, document in _documents(resource.get("Properties", {}), ()):
             on_itself = resource["Type"] == "AWS::KMS::Key"
             found += (
@@ -98,9 +95,7 @@ def excesses(statement: Statement) -> list[str]:
 
 
 def _foreign_policies(template: str) -> Iterator[tuple[str, str]]:
-    decoded, errors = decode_str(template)
-    assert not errors, errors
-    for logical_id, resource in decoded.get("Resources", {}).items():
+    for logical_id, resource in read_template(template).get("Resources", {}).items():
         for arn in _list(resource.get("Properties", {}).get("ManagedPolicyArns", [])):
             if ":aws:policy/" in _text(arn):
                 yield logical_id, _text(arn)
