@@ -184,8 +184,8 @@ def test_what_the_environment_does_not_allow_has_a_way_out(cloudformation: Recor
         stacks.deploy(_REQUEST)
     assert caught.value.hint == (
         "what ran before still runs; the environment's role for CloudFormation does not allow this `AWS::Kinesis::Stream`: "
-        "attach a policy that allows `kinesis:CreateStream` to role `shop-test-CFNExecutionRole`, or make the resource in a stack "
-        "of your own, then run this again"
+        "attach a policy that allows `kinesis:CreateStream` to role `shop-test-CFNExecutionRole`, or make the resource in a "
+        "stack of your own, then run this again"
     )
 
 
