@@ -46,6 +46,19 @@ def test_a_profile(aws_environment: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert caught.value.hint == "`aws configure list-profiles` lists those there are"
 
 
+def test_a_region_that_cannot_be(aws_environment: str) -> None:
+    assert connect(region="us-east-9").region == "us-east-9"  # it may be newer than boto3
+    with pytest.raises(UsageError, match="`mars-1` is no AWS region"):
+        connect(region="mars-1")
+
+
+def test_half_a_key(aws_environment: str) -> None:
+    with pytest.raises(UsageError, match="`--aws-secret-access-key` is missing"):
+        connect(access_key_id="a")
+    with pytest.raises(UsageError, match="`--aws-access-key-id` is missing"):
+        connect(secret_access_key="b")
+
+
 def test_no_region(aws_environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import boto3
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import NoRegionError
+from botocore.exceptions import NoRegionError, UnknownRegionError
 from botocore.session import get_session
 
 from copilot.aws.errors import explained
+from copilot.errors import UsageError
 
 if TYPE_CHECKING:
     from mypy_boto3_acm import ACMClient
@@ -230,8 +231,9 @@ def connect(
     Nothing is asked of AWS yet.
 
     Raises:
-        UsageError: There is no such profile, or no region is known.
+        UsageError: There is no such profile, the keys are not a whole pair, or no region is known, or none of this name can be.
     """
+    _check_keys(profile, access_key_id, secret_access_key, session_token)
     with explained():
         session = boto3.Session(
             profile_name=profile,
@@ -243,4 +245,17 @@ def connect(
         found = session.region_name
         if found is None:
             raise NoRegionError
+        try:
+            # By the shape of its name: regions that are newer than boto3 count.
+            session.get_partition_for_region(found)
+        except UnknownRegionError:
+            raise UsageError(f"`{found}` is no AWS region", hint="a region is called like `eu-west-1`") from None
         return Aws(session, found)
+
+
+def _check_keys(profile: str | None, key: str | None, secret: str | None, token: str | None) -> None:
+    if profile and (key or secret or token):
+        raise UsageError("`--profile` and `--aws-access-key-id` cannot be used together", hint="leave one of them out")
+    if bool(key) != bool(secret) or (token and not key):
+        missing = "--aws-secret-access-key" if key else "--aws-access-key-id"
+        raise UsageError(f"`{missing}` is missing", hint="a key of AWS has two parts: give both, or use `--profile`")

@@ -24,12 +24,13 @@ from copilot.aws.templates.environment.stack import EnvironmentStack, bootstrap_
 from copilot.aws.templates.reading import read_template
 from copilot.aws.templates.rendering import render
 from copilot.aws.templates.workload.settings import EnvironmentFacts
-from copilot.errors import ConflictError
+from copilot.errors import ConflictError, UsageError
 from copilot.manifest.environment import EnvironmentManifest
 
 __all__ = ["EnvironmentDetail", "EnvironmentPackage", "EnvironmentResource", "Environments"]
 
 _DEPLOYED = "VpcId"  # an output that the stack has not before the environment is deployed
+_LONGEST_ROLE = 64  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 _TOKEN = "LastForceDeployID"  # noqa: S105 - no secret, but the name of an output
 
 
@@ -66,10 +67,12 @@ class Environments:
 
         Raises:
             NotFoundError: There is no such application.
+            UsageError: Its roles would have too long names.
             ConflictError: There is such an environment elsewhere, or a stack of its name that is something else.
             DeploymentError: AWS could not make something.
         """
         within = within or self._aws
+        _check_length(application, name)
         app = self._store.application(application)
         known = next((each for each in self._store.environments(application) if each.name == name), None)
         if known is not None and (known.account, known.region) != (within.account, within.region):
@@ -327,6 +330,18 @@ def _begin(stacks: Stacks, request: StackRequest, watch: Watch) -> Outcome:
     with proposal:
         stacks.begin(proposal)
     return "updated"
+
+
+def _check_length(application: str, name: str) -> None:
+    excess = len(names.cloudformation_execution_role(application, name)) - _LONGEST_ROLE
+    if excess > 0:
+        raise UsageError(
+            f"the environment's name is too long by {excess}: with the application's it is part of the names of roles, "
+            f"which may have {_LONGEST_ROLE} characters",
+            hint=f"`{name[:-excess].rstrip('-')}` would fit"
+            if excess < len(name)
+            else "choose a shorter one for the application",
+        )
 
 
 def _check_is_ours(stack: Stack | None, application: str, name: str) -> None:

@@ -65,7 +65,9 @@ def explain(error: Exception) -> CopilotError:
     if isinstance(error, botocore.NoRegionError):
         return UsageError("no AWS region is set", hint="set AWS_REGION, or a region in the profile with `aws configure`")
     if isinstance(error, botocore.ProfileNotFound):
-        return UsageError(f"{_sentence(error)}", hint="`aws configure list-profiles` lists those there are")
+        return UsageError(
+            f"there is no AWS profile `{error.kwargs['profile']}`", hint="`aws configure list-profiles` lists those there are"
+        )
     if isinstance(error, (botocore.EndpointConnectionError, botocore.HTTPClientError)):
         return EngineUnavailableError(f"AWS does not answer: {_sentence(error)}", hint="look at the network, then run this again")
     if isinstance(error, ResponseParserError):

@@ -13,6 +13,10 @@ from copilot.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_LONGEST_TAG_KEY = 128
+_LONGEST_TAG_VALUE = 256
+_TAG_CHARACTERS = " _.:/=+-@"
+
 IGNORED_FLAGS: dict[str, tuple[str, ...]] = {
     "env init": ("--allow-downgrade", "--default-config"),
     "env deploy": ("--allow-downgrade",),
@@ -77,7 +81,7 @@ def yes_option(function: F) -> F:
 
 def keep_volumes_option(function: F) -> F:
     """Add ``--keep-volumes``; the command gets ``keep_volumes``."""
-    text = "Leave the volumes of its services; an environment of the same name finds them again."
+    text = "This machine: leave the volumes of its services; an environment of the same name finds them again."
     return click.option("--keep-volumes", is_flag=True, help=text)(function)
 
 
@@ -88,8 +92,27 @@ def tags_option(function: F) -> F:
         "tags",
         metavar="KEY=VALUE,…",
         help="AWS: tags on everything that is made.",
-        callback=lambda _ctx, _param, value: None if value is None else pairs("--resource-tags", value),
+        callback=lambda _ctx, _param, value: None if value is None else _tags(value),
     )(function)
+
+
+def _tags(text: str) -> dict[str, str]:
+    """Tags as CloudFormation takes them: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html."""
+    found = pairs("--resource-tags", text)
+    for key, value in found.items():
+        if key.lower().startswith("aws:"):
+            raise UsageError(f"`--resource-tags`: `{key}` begins with `aws:`, and such tags are AWS's own")
+        if len(key) > _LONGEST_TAG_KEY or len(value) > _LONGEST_TAG_VALUE:
+            raise UsageError(
+                f"`--resource-tags`: `{key[:20]}…` is too long",
+                hint=f"a key may have {_LONGEST_TAG_KEY} characters, and a value {_LONGEST_TAG_VALUE}",
+            )
+        wrong = next((c for c in key + value if not (c.isalnum() or c in _TAG_CHARACTERS)), None)
+        if wrong is not None:
+            raise UsageError(
+                f"`--resource-tags`: a tag must not contain `{wrong}`", hint="it may have letters, digits, spaces and _.:/=+-@"
+            )
+    return found
 
 
 def pairs(flag: str, text: str) -> dict[str, str]:
@@ -99,6 +122,8 @@ def pairs(flag: str, text: str) -> dict[str, str]:
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
             raise UsageError(f"`{flag}`: `{part}` must be a key and a value, such as `team=web`")
+        if key.strip() in found:
+            raise UsageError(f"`{flag}`: `{key.strip()}` is there twice")
         found[key.strip()] = value.strip()
     return found
 
