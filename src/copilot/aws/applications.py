@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from copilot.aws import names
 from copilot.aws.client import Aws
@@ -97,7 +98,15 @@ class Applications:
 
     def add_workload(self, application: str, workload: str, watch: Watch = unwatched) -> None:
         """Gives a workload a repository in each region that the application is in. Raises NotFoundError, DeploymentError."""
-        self._change(self.store.application(application), lambda current: current.with_workload(workload), watch)
+        self.add_workloads(application, [workload], watch)
+
+    def add_workloads(self, application: str, workloads: Sequence[str], watch: Watch = unwatched) -> None:
+        """`add_workload` for several, with one update of the StackSet."""
+        self._change(
+            self.store.application(application),
+            lambda current: reduce(Infrastructure.with_workload, workloads, current),
+            watch,
+        )
 
     def remove_workload(self, application: str, workload: str, *, empty: bool = False, watch: Watch = unwatched) -> None:
         """Deletes a workload's repositories. Does nothing where there are none.

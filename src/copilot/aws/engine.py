@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from pydantic import Field
 
@@ -12,6 +14,7 @@ from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
 from copilot.aws.client import connect as connect_aws
 from copilot.aws.environments import Environments
+from copilot.aws.errors import explained
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord, WorkloadRecord
 from copilot.aws.secrets import Secrets
 from copilot.aws.services import Services, ServiceTask, revision_of
@@ -66,8 +69,21 @@ class AwsEngine:
 
     def create_application(self, name: str) -> Application:
         """See `Engine`."""
+        self.check_not_elsewhere(name)
         self.in_account.create(name)
         return self.application(name)
+
+    def check_not_elsewhere(self, name: str) -> None:
+        """Raises ConflictError if the account has an application of this name in another region: roles are of all regions."""
+        if Stacks(self.aws).find(names.roles_stack(name)) is not None:
+            return
+        role = names.administration_role(name)
+        with explained(), suppress(self.aws.iam.exceptions.NoSuchEntityException):
+            self.aws.iam.get_role(RoleName=role)
+            raise ConflictError(
+                f"account {self.aws.account} has a role `{role}` already: there is an application `{name}` in another region",
+                hint="set AWS_REGION to that region, choose another name, or delete the role if nothing else is left of it",
+            )
 
     def applications(self) -> list[Application]:
         """See `Engine`."""
@@ -105,13 +121,18 @@ class AwsEngine:
 
     def register_workload(self, app: str, name: str, type: str) -> Workload:  # noqa: A002 - the manifest's own word
         """See `Engine`."""
-        known = {record.name: record for record in self.store.workloads(app)}
-        if name in known and known[name].type != type:
-            raise ConflictError(f"`{name}` exists already and is a {known[name].type}", hint="give this one another name")
-        self.in_account.add_workload(app, name)
-        if name not in known:
-            self.store.create_workload(WorkloadRecord(application=app, name=name, type=type))
+        self.register_workloads(app, {name: type})
         return Workload(app=app, name=name, type=type)
+
+    def register_workloads(self, app: str, types: Mapping[str, str]) -> None:
+        """`register_workload` for many in one go, by name: AWS takes as long for all of them as for one."""
+        known = {record.name: record.type for record in self.store.workloads(app)}
+        for name, type_ in types.items():
+            if known.get(name, type_) != type_:
+                raise ConflictError(f"`{name}` exists already and is a {known[name]}", hint="give this one another name")
+        self.in_account.add_workloads(app, list(types))
+        for name in types.keys() - known.keys():
+            self.store.create_workload(WorkloadRecord(application=app, name=name, type=types[name]))
 
     def workloads(self, app: str) -> list[Workload]:
         """See `Engine`."""
@@ -120,13 +141,17 @@ class AwsEngine:
 
     def delete_workload(self, app: str, name: str, environment: str | None = None) -> None:
         """See `Engine`."""
+        self.undeploy(app, name, environment)
+        if environment is None:
+            self.in_account.remove_workload(app, name, empty=True)
+            self.store.delete_workload(app, name)
+
+    def undeploy(self, app: str, name: str, environment: str | None = None) -> None:
+        """Delete a workload's stack in one environment, or in all; it stays part of the application. Raises NotFoundError."""
         self.store.workload(app, name)
         for record, stack in self._stacks(app, name):
             if stack is not None and environment in (None, record.name):
                 Stacks(self._inside(record)).delete(stack.name, record.execution_role)
-        if environment is None:
-            self.in_account.remove_workload(app, name, empty=True)
-            self.store.delete_workload(app, name)
 
     def service(self, app: str, name: str) -> ServiceDetail:
         """See `Engine`."""

@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any, NoReturn
 
 import click
@@ -74,7 +75,7 @@ class Command(click.Command):
         formatter.write_text(summary_line(self._entry))
         if self.help:
             formatter.write_paragraph()
-            formatter.write_text(self.help.replace("``", "`"))
+            formatter.write_text(cleandoc(self.help).replace("``", "`"))
         pieces = [metavar for p in self.get_params(ctx) if isinstance(p, click.Argument) and (metavar := p.make_metavar(ctx))]
         with formatter.section("Usage"):
             formatter.write(f"  {' '.join([PROGRAM, self._entry.path, *pieces, '[flags]'])}\n")

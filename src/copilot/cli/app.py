@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from copilot.cli import _ask
+from copilot.cli._aws_flags import refuse_local_flags
 from copilot.cli._context import Context, connect, connect_aws
 from copilot.cli._options import app_name_option, json_option, keep_volumes_option, tags_option, yes_option
 from copilot.cli._output import ago, bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table
@@ -79,7 +80,10 @@ def init(
 @command("app ls")
 @json_option
 def ls(as_json: bool) -> None:
-    """One name per line."""
+    """One name per line; those of the engine that runs this repository, and without one those of this machine.
+
+    Outside of a repository, those on AWS with the environment variable ``COPILOT_ENGINE=aws``.
+    """
     context = Context()
     applications = connect_aws().applications() if context.on_aws else connect().applications()
     if as_json:
@@ -136,6 +140,7 @@ def show(context: Context, as_json: bool) -> None:
 def delete(context: Context, keep_volumes: bool, yes: bool) -> None:
     """Its pipelines, services and environments go with it; what runs is stopped. The manifests in copilot/ stay."""
     if context.on_aws:
+        refuse_local_flags({"--keep-volumes": keep_volumes or None})
         from copilot.cli.aws import app as aws_app
 
         aws_app.delete(context, _existing_on_aws(context), yes=yes)

@@ -44,10 +44,13 @@ _name_option = click.option("--name", "-n", metavar="NAME", help="The environmen
 @click.option(
     "--runtime",
     type=click.Choice(["host", "docker"]),
-    help="Containers, or processes of this machine; default: docker if an engine answers, else host.",
+    help="This machine: containers, or processes; default: docker if a container engine answers, else host.",
 )
 @click.option(
-    "--port", type=click.IntRange(1, 65535), metavar="PORT", help="Port of its front door on loopback; default: a free one."
+    "--port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="This machine: port of its front door on loopback; default: a free one.",
 )
 @aws_environment_options
 def init(context: Context, name: str | None, runtime: str | None, port: int | None, **aws: Any) -> None:
@@ -96,7 +99,12 @@ def _container_engine() -> str | None:
 @app_option
 @json_option
 def ls(context: Context, as_json: bool) -> None:
-    """In the order they were created."""
+    """On this machine in the order they were created; on AWS by name."""
+    if context.on_aws and not as_json:
+        from copilot.cli.aws import env as aws_env
+
+        aws_env.ls(context)
+        return
     environments = context.engine.environments(context.app)
     if as_json:
         print_json({"environments": environments})
@@ -114,7 +122,10 @@ def ls(context: Context, as_json: bool) -> None:
 @click.option("--resources", is_flag=True, help="AWS: what its stack is made of.")
 @click.option("--manifest", is_flag=True, help="AWS: print the manifest it was last deployed with.")
 def show(context: Context, name: str | None, as_json: bool, resources: bool, manifest: bool) -> None:
-    """For each service: its release, and how many of its tasks are healthy."""
+    """On this machine for each service: its release, and how many of its tasks are healthy.
+
+    On AWS its account and region, the state of its stack, and what is deployed there.
+    """
     engine = context.engine
     name = _existing(context, name)
     if context.on_aws:
@@ -152,7 +163,12 @@ def show(context: Context, name: str | None, as_json: bool, resources: bool, man
 @keep_volumes_option
 @yes_option
 def delete(context: Context, name: str | None, keep_volumes: bool, yes: bool) -> None:
-    """A pipeline that deploys to it must be changed or deleted first."""
+    """A pipeline that deploys to it must be changed or deleted first.
+
+    On AWS it must be empty: its services and jobs are deleted before it.
+    """
+    if context.on_aws:
+        refuse_local_flags({"--keep-volumes": keep_volumes or None})
     engine = context.engine
     name = _existing(context, name)
     if context.on_aws:

@@ -23,6 +23,8 @@ def test_an_application_from_its_beginning_to_its_end(aws: Aws, cli: Cli) -> Non
     assert "Account      123456789012" in cli.ok("app", "show").stdout
     again = cli.ok("app", "init")
     assert "exists in account" in again.stderr
+    assert "There was nothing to do" in again.stderr
+    assert ".workspace" not in again.stderr
     deleted = cli.ok("app", "delete", "--yes")
     assert "Deleted application shop" in deleted.stderr
     assert not Path("copilot/.workspace").exists()
@@ -45,6 +47,48 @@ def test_an_application_of_this_machine_moves(aws: Aws, cli: Cli) -> None:
     assert [r["repositoryName"] for r in aws.ecr.describe_repositories()["repositories"]] == ["shop/web"]
 
 
+def test_many_services_come_and_go_at_once(aws: Aws, cli: Cli) -> None:
+    for name in ("api", "jobs", "web"):
+        path = Path("copilot", name, "manifest.yml")
+        path.parent.mkdir(parents=True)
+        path.write_text(f"name: {name}\ntype: Backend Service\nimage: {{location: 'nginx:1'}}\n")
+    Path("copilot/.workspace").write_text("application: shop\nengine: local\n")
+    assert "added api, jobs, web, whose manifests are here" in cli.ok("app", "init", "--engine", "aws").stderr
+    operations = aws.cloudformation.list_stack_set_operations(StackSetName="shop-infrastructure")["Summaries"]
+    assert [each["Action"] for each in operations] == ["UPDATE"]
+    cli.ok("env", "init", "--name", "test")
+    assert len(aws.ecr.describe_repositories()["repositories"]) == 3
+    cli.ok("app", "delete", "--yes")
+    assert aws.ecr.describe_repositories()["repositories"] == []
+    assert aws.ssm.describe_parameters()["Parameters"] == []
+
+
+def test_a_manifest_that_is_wrong_is_found_before_anything_is_made(aws: Aws, cli: Cli) -> None:
+    Path("copilot/web").mkdir(parents=True)
+    Path("copilot/.workspace").write_text("application: shop\n")
+    Path("copilot/web/manifest.yml").write_text("name: web\ntype: Backend Servce\n")
+    result = cli("app", "init")
+    assert (result.exit_code, "copilot/web/manifest.yml:2:7" in result.stderr) == (1, True)
+    assert Store(aws).applications() == []
+    assert aws.cloudformation.list_stacks()["StackSummaries"] == []
+
+
+def test_a_flag_of_the_local_engine_is_refused(aws_environment: str, cli: Cli) -> None:
+    cli.ok("app", "init", "shop", "--engine", "aws")
+    result = cli("app", "delete", "--yes", "--keep-volumes")
+    assert (result.exit_code, "`--keep-volumes` is for the local engine" in result.stderr) == (2, True)
+
+
+def test_an_application_of_another_region(aws: Aws, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    cli.ok("app", "init", "shop", "--engine", "aws")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    result = cli("app", "init")
+    assert result.exit_code == 1
+    assert "there is an application `shop` in another region" in result.stderr
+    assert aws.in_region("eu-west-1").cloudformation.list_stacks()["StackSummaries"] == []
+
+
 def test_what_cannot_be_changed_later(aws_environment: str, cli: Cli) -> None:
     cli.ok("app", "init", "shop", "--engine", "aws")
     result = cli("app", "init", "--domain", "example.com")
@@ -57,6 +101,10 @@ def test_bad_answers(aws: Aws, cli: Cli) -> None:
         (["--domain", "example.com"], "example.com"),
         (["--permissions-boundary", "nowhere"], "nowhere"),
         (["--resource-tags", "team"], "`team` must be a key and a value"),
+        (["--resource-tags", "aws:team=web"], "such tags are AWS's own"),
+        (["--resource-tags", "team=web,team=api"], "`team` is there twice"),
+        (["--resource-tags", "team=web!"], "must not contain `!`"),
+        (["--resource-tags", f"team={'x' * 257}"], "is too long"),
     ):
         result = cli("app", "init", "shop", "--engine", "aws", *line)
         assert result.exit_code in (1, 2), line

@@ -55,6 +55,32 @@ def test_nobody_waits_for_a_deployment_that_is_detached(aws: Aws, cli: Cli) -> N
     assert Stacks(aws).require("shop-test").outputs["VpcId"]
 
 
+def test_one_that_exists_is_said_to(cli: Cli) -> None:
+    cli.ok("env", "init", "--name", "test")
+    again = cli.ok("env", "init", "--name", "test").stderr
+    assert f"Environment test exists in account {ACCOUNT}, us-east-1" in again
+    assert "Created" not in again
+    assert "manifest.yml" not in again
+
+
+def test_those_there_are(cli: Cli) -> None:
+    assert "Application shop has no environments yet" in cli.ok("env", "ls").stderr
+    cli.ok("env", "init", "--name", "test")
+    assert cli.ok("env", "ls").stdout.split() == ["name", "account", "region", "test", ACCOUNT, "us-east-1"]
+
+
+def test_a_deployment_that_changes_nothing_can_be_forced(cli: Cli) -> None:
+    cli.ok("env", "init", "--name", "test")
+    cli.ok("env", "deploy")
+    assert "up to date" in cli.ok("env", "deploy", "--diff-yes").stderr
+    assert "Deployed environment test" in cli.ok("env", "deploy", "--diff-yes", "--force").stderr
+
+
+def test_a_flag_of_the_local_engine_is_refused_for_a_deletion(cli: Cli) -> None:
+    result = cli("env", "delete", "--yes", "--keep-volumes")
+    assert (result.exit_code, "`--keep-volumes` is for the local engine" in result.stderr) == (2, True)
+
+
 def test_in_another_region(aws: Aws, cli: Cli) -> None:
     cli.ok("env", "init", "--name", "test", "--region", "eu-west-1")
     cli.ok("env", "deploy", "--name", "test")
@@ -110,7 +136,11 @@ def test_a_manifest_that_is_there_is_kept(cli: Cli) -> None:
         (["--import-public-subnets", "a,b"], "`--import-vpc-id` is missing"),
         (["--override-vpc-cidr", "10.1.0.0/16"], "`--override-az-names` is missing"),
         (["--import-vpc-id", "vpc-1", "--override-vpc-cidr", "10.1.0.0/16"], "cannot be used together"),
-        (["--profile", "nobody"], "nobody"),
+        (["--profile", "nobody"], "there is no AWS profile `nobody`"),
+        (["--region", "mars-1"], "`mars-1` is no AWS region"),
+        (["--aws-access-key-id", "AKIA"], "`--aws-secret-access-key` is missing"),
+        (["--aws-session-token", "token"], "`--aws-access-key-id` is missing"),
+        (["--profile", "nobody", "--aws-access-key-id", "AKIA"], "cannot be used together"),
     ],
 )
 def test_flags_that_do_not_fit(aws: Aws, cli: Cli, line: list[str], said: str) -> None:
@@ -119,6 +149,19 @@ def test_flags_that_do_not_fit(aws: Aws, cli: Cli, line: list[str], said: str) -
     assert said in result.stderr
     assert Store(aws).environments("shop") == []
     assert not MANIFEST.exists()
+
+
+def test_names_of_roles_are_no_longer_than_they_may_be(aws: Aws, cli: Cli) -> None:
+    result = cli("env", "init", "--name", "t" * 40)  # with `shop` there is room for 42
+    assert result.exit_code == 0
+    Path("copilot/.workspace").unlink()
+    cli.ok("app", "init", "a" * 40, "--engine", "aws")
+    result = cli("env", "init", "--name", "staging")
+    assert result.exit_code == 2
+    assert "the environment's name is too long by 1" in result.stderr
+    assert "`stagin` would fit" in result.stderr
+    assert Store(aws).environments("a" * 40) == []
+    cli.ok("env", "init", "--name", "stagin")
 
 
 @pytest.mark.parametrize(

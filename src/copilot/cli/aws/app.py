@@ -32,19 +32,27 @@ def init(
             f"application `{name}` exists, and its domain and permissions boundary cannot be changed",
             hint="leave `--domain` and `--permissions-boundary` out",
         )
+    types = _types(workspace) if workspace is not None else {}
     where = f"account {engine.aws.account}, {engine.aws.region}"
-    with progress(f"Creating application {name} in {where}"):
+    with progress(f"Asking AWS for application {name}" if exists else f"Creating application {name} in {where}"):
+        if not exists:
+            engine.check_not_elsewhere(name)
         engine.in_account.create(name, domain=domain, permissions_boundary=permissions_boundary, tags=tags, watch=plain_watch)
     came_from = workspace.engine if workspace is not None else None
     workspace = _marked(workspace, name)
+    new = _register(engine, name, types)
+    changed = came_from != "aws" or bool(new) or tags is not None
     if exists:
-        say(f"Application {bold(name)} exists in {where}, and this repository is part of it.")
+        done = "" if changed else " There was nothing to do."
+        say(f"Application {bold(name)} exists in {where}, and this repository is part of it.{done}")
     else:
         say_done(f"Created application {bold(name)} in {where}")
-    say(f"  wrote {shown_path(workspace.folder / '.workspace')}")
+    if came_from != "aws":
+        say(f"  wrote {shown_path(workspace.folder / '.workspace')}")
     if came_from == "local":
         say("  The aws engine runs it from now on. What runs on this machine still does; `--engine local` comes back to it.")
-    _register(engine, workspace, name)
+    if new:
+        say(f"  added {', '.join(new)}, whose manifests are here")
     if not engine.environments(name):
         say_next("copilot env init --name test")
     else:
@@ -92,9 +100,10 @@ def delete(context: Context, name: str, *, yes: bool) -> None:
     contents = ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for what, n in held.items() if n)
     question = f"Delete application {name}{f' with {contents}' if contents else ''}, all its images and uploaded files?"
     _ask.confirm_deletion(question, yes=yes)
-    for workload in workloads:
+    # Their images go with the application's repositories: one change of its StackSet, not one for each of them.
+    for workload in workloads if environments else ():
         with progress(f"Deleting {workload.name}"):
-            engine.delete_workload(name, workload.name)
+            engine.undeploy(name, workload.name)
         say_done(f"Deleted {bold(workload.name)}")
     for environment in environments:
         with progress(f"Deleting environment {environment.name}"):
@@ -119,15 +128,18 @@ def _marked(workspace: Workspace | None, name: str) -> Workspace:
     return workspace if workspace.engine == "aws" else workspace.moved("aws")
 
 
-def _register(engine: AwsEngine, workspace: Workspace, name: str) -> None:
-    """Make the services and jobs of a repository that has some already part of the application."""
+def _types(workspace: Workspace) -> dict[str, str]:
+    """The services and jobs whose manifests are here, with their types. Raises ManifestError for one that cannot be read."""
     from copilot.validation import load_named_workload
 
+    return {workload: load_named_workload(workspace, workload).model.type for workload in workspace.workloads()}
+
+
+def _register(engine: AwsEngine, name: str, types: Mapping[str, str]) -> list[str]:
+    """Make services and jobs part of the application; the answer are those that were not."""
     known = {workload.name for workload in engine.workloads(name)}
-    new = [workload for workload in workspace.workloads() if workload not in known]
-    for workload in new:
-        type_ = load_named_workload(workspace, workload).model.type
-        with progress(f"Adding {workload}"):
-            engine.register_workload(name, workload, type_)
+    new = [workload for workload in types if workload not in known]
     if new:
-        say(f"  added {', '.join(new)}, whose manifests are here")
+        with progress(f"Adding {', '.join(new)}"):
+            engine.register_workloads(name, {workload: types[workload] for workload in new})
+    return new

@@ -186,10 +186,10 @@ def _register(context: Context, types: Mapping[str, str]) -> None:
     """Make workloads part of the application that were never added, such as those that come from the local engine."""
     engine = context.aws
     known = {workload.name for workload in engine.workloads(context.app)}
-    for name, type_ in types.items():
-        if name not in known:
-            with progress(f"Adding {name} to application {context.app}"):
-                engine.register_workload(context.app, name, type_)
+    new = {name: type_ for name, type_ in types.items() if name not in known}
+    if new:
+        with progress(f"Adding {', '.join(new)} to application {context.app}"):
+            engine.register_workloads(context.app, new)
 
 
 def _own_workspace(context: Context) -> Workspace:

@@ -52,12 +52,28 @@ def init(context: Context, name: str, login: Login, network: NetworkAnswers) -> 
     workspace = context.require_workspace()
     within = login.connect()
     where = f"account {within.account}, {within.region}"
-    with progress(f"Creating environment {name} in {where}"):
+    known = {environment.name for environment in context.aws.environments(context.app)}
+    with progress(f"Asking AWS for environment {name}" if name in known else f"Creating environment {name} in {where}"):
         _environments(context).init(context.app, name, within, plain_watch)
-    say_done(f"Created the roles of environment {bold(name)} in {where}")
+    if name in known:
+        say(f"Environment {bold(name)} exists in {where}.")
+    else:
+        say_done(f"Created the roles of environment {bold(name)} in {where}")
     path = _path(workspace, name)
     _write(path, environment_manifest(name, network), described=network != NetworkAnswers())
     say_next(f"copilot env deploy --name {name}")
+
+
+def ls(context: Context) -> None:
+    """One environment per line, by name, with where it is."""
+    with progress("Asking AWS"):
+        context.aws.application(context.app)
+        records = context.aws.store.environments(context.app)
+    if records:
+        out(table([(r.name, r.account, r.region) for r in records], ("name", "account", "region")))
+    else:
+        say(f"Application {context.app} has no environments yet.")
+        say_next("copilot env init --name test")
 
 
 def deploy(context: Context, name: str, wish: Wish, *, force: bool, rollback: bool) -> None:
@@ -67,7 +83,7 @@ def deploy(context: Context, name: str, wish: Wish, *, force: bool, rollback: bo
     with progress(f"Working out what changes in environment {name}"):
         package = environments.package(context.app, name, document.model, document.text)
     begin = time.monotonic()
-    if wish.diff and not _agreed(context, environments, document, name, wish):
+    if wish.diff and not _agreed(context, environments, document, name, wish, force=force):
         return
     with watching(f"{context.app}-{name}", package.template) as watch:
         outcome = environments.deploy(
@@ -112,7 +128,10 @@ def show(context: Context, name: str, *, as_json: bool, resources: bool, manifes
         environment = context.engine.environment(context.app, name)
     if manifest:
         if detail.manifest is None:
-            raise NotFoundError(f"environment `{name}` was not deployed yet, so it has no manifest on AWS")
+            raise NotFoundError(
+                f"environment `{name}` was not deployed yet, so it has no manifest on AWS",
+                hint=f"deploy it with `copilot env deploy --name {name}`",
+            )
         out(detail.manifest, newline=False)
         return
     services = [w for w in detail.workloads if w.type != "Scheduled Job"]
@@ -188,12 +207,14 @@ def _write(path: Path, text: str, *, described: bool) -> None:
                 f"`{shown_path(path)}` exists, so what the flags say of the network was not written",
                 hint="write it into that file, or delete the file and run this again",
             )
-    else:
+    elif written == "written":
         say(f"  wrote {shown_path(path)}")
 
 
-def _agreed(context: Context, environments: Environments, document: Document[EnvironmentManifest], name: str, wish: Wish) -> bool:
-    if not _difference(context, environments, document, name):
+def _agreed(
+    context: Context, environments: Environments, document: Document[EnvironmentManifest], name: str, wish: Wish, *, force: bool
+) -> bool:
+    if not _difference(context, environments, document, name) and not force:
         say(f"Environment {bold(name)} is up to date. There was nothing to do.")
         return False
     if wish.yes or _ask.confirm(f"Change environment {name} like this?", flag="--diff-yes"):
