@@ -58,7 +58,7 @@ def test_nothing_is_wrong_with_most_pipelines(provider: str) -> None:
         (
             source("CodeCommit").replace("git-codecommit.us-east-1.amazonaws.com/v1/repos", "github.com/ana") + SMALL,
             (*PROPERTIES, "repository"),
-            "is not in CodeCommit",
+            "is no repository of CodeCommit",
         ),
         (source("GitHub").replace("/ana/shop", "/shop") + SMALL, (*PROPERTIES, "repository"), "an owner and a name"),
         (source("GitHub").replace("main", "/".join(["b" * 200] * 6)) + SMALL, (*PROPERTIES, "branch"), "at most 1000 characters"),
@@ -82,6 +82,16 @@ def test_nothing_is_wrong_with_most_pipelines(provider: str) -> None:
             source("GitHub") + hooks("tell-us", "tellus"),
             ("stages", 0, "pre_deployments", "tellus"),
             "`tellus` and `tell-us` are the same to CloudFormation",
+        ),
+        (
+            source("GitHub") + hooks("x", "xBuildProjectRole"),
+            ("stages", 0, "pre_deployments", "xBuildProjectRole"),
+            "are the same to CloudFormation",
+        ),
+        (
+            source("CodeCommit").replace("repos/shop", "repos/${shop}") + SMALL,
+            (*PROPERTIES, "repository"),
+            "is no repository of CodeCommit",
         ),
         (
             source("GitHub") + f"stages: [{{name: test, deployments: {{api: {{template_path: {'a' * 990}}}}}}}]\n",

@@ -13,6 +13,7 @@ from copilot.errors import PlanError
 from tests.aws.lint import assert_clean
 from tests.aws.policies import assert_least_privilege, statements
 from tests.aws.replacement import assert_updates_in_place, replacements
+from tests.aws.templates.matrix.authorization import known
 from tests.aws.templates.pipeline.original import original
 from tests.aws.templates.pipeline.pipelines import ACCOUNT, BUILD, CONNECTION, REPOSITORIES, STAGES, settings_of, source
 
@@ -186,6 +187,25 @@ def test_an_approval_tells_what_it_is_about() -> None:
 )
 def test_the_page_of_a_commit(case: str, page: str) -> None:
     assert actions(CASES[case])["ApprovePromotionTo-prod"]["Configuration"]["ExternalEntityLink"] == page
+
+
+@pytest.mark.parametrize(
+    ("repository", "page"),
+    [
+        ("git@github.com:ana/shop.git", "https://github.com/ana/shop/commit"),
+        ("ssh://git@git.ana.example:2222/ana/shop.git", "https://git.ana.example/ana/shop/commit"),
+        ("https://git.ana.example:8443/ana/shop", "https://git.ana.example:8443/ana/shop/commit"),
+    ],
+)
+def test_the_page_of_a_commit_is_no_address_for_git(repository: str, page: str) -> None:
+    text = source("GitHub").replace(REPOSITORIES["GitHub"], repository) + APPROVED
+    configuration = actions(settings_of(text, connection_arn=CONNECTION))["ApprovePromotionTo-prod"]["Configuration"]
+    assert configuration["ExternalEntityLink"] == f"{page}/#{{SourceVariables.CommitId}}"
+
+
+def test_a_policy_names_only_actions_there_are() -> None:
+    allowed = {a for settings in CASES.values() for s in statements(template_of(settings)) for a in s.actions}
+    assert [action for action in allowed if not known(action)] == []
 
 
 def test_deployments_take_the_environments_roles_where_it_is() -> None:

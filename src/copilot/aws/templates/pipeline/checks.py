@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from copilot.aws.templates.pipeline.projects import project_ids
 from copilot.aws.templates.pipeline.settings import PipelineSettings, SourceKind
 from copilot.aws.templates.pipeline.sizes import oversized_roles
 from copilot.errors import KeyPath, Problem, RepositoryError
@@ -24,6 +25,7 @@ COMPUTE = tuple(f"BUILD_GENERAL1_{size}" for size in ("SMALL", "MEDIUM", "LARGE"
 """What CodeBuild has for builds that use Docker."""
 
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+_CODECOMMIT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _SECRET = re.compile(r"[A-Za-z0-9/_+=.@-]+|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
 _HOSTS = {"GitHub": "github.com", "GitHubV1": "github.com", "GitLab": "gitlab.com", "Bitbucket": "bitbucket.org"}
 _PROPERTIES: KeyPath = ("source", "properties")
@@ -106,15 +108,17 @@ def _repository(settings: PipelineSettings, kind: SourceKind) -> Iterator[Proble
         return
     if kind == "codecommit":
         region = host.split(".")[1] if "." in host else host
-        if not host.startswith("git-codecommit"):
-            yield Problem(where, f"`{properties.repository}` is not in CodeCommit", "such as codecommit::eu-west-1://shop")
+        if not host.startswith("git-codecommit") or not _CODECOMMIT_NAME.fullmatch(name):
+            yield Problem(
+                where, f"`{properties.repository}` is no repository of CodeCommit", "such as codecommit::eu-west-1://shop"
+            )
         elif region != settings.region:
             yield Problem(
                 where, f"the repository is in {region}, and the pipeline in {settings.region}", "have both in one region"
             )
     elif not owner or not name:
         yield Problem(where, "the repository's URL must have an owner and a name", f"such as https://{_HOSTS[provider]}/ana/shop")
-    elif host.lower() != _HOSTS[provider] and settings.connection_arn is None:
+    elif host.lower().partition(":")[0] != _HOSTS[provider] and settings.connection_arn is None:
         message = f"{host or 'this disk'} is not {provider}: CodePipeline reaches other servers through a connection that exists"
         hint = "make one in the console, and name it in `connection_name`"
         yield Problem(where, message, hint)
@@ -152,14 +156,21 @@ def _stages(settings: PipelineSettings) -> Iterator[Problem]:
     if count > MOST_ACTIONS:
         message = f"the pipeline has {count} actions; CodePipeline takes {MOST_ACTIONS}"
         yield Problem(("stages",), message, "divide it into several pipelines", "key")
+    yield from _collisions(settings)
+
+
+def _collisions(settings: PipelineSettings) -> Iterator[Problem]:
+    """Actions whose projects, or their roles and policies, would have the same logical ID."""
     taken: dict[str, str] = {}
     for action, name in settings.projects.items():
-        if name in taken:
+        ids = project_ids(name)
+        other = next((taken[each] for each in ids if each in taken), None)
+        if other is not None:
             index = next(i for i, stage in enumerate(settings.manifest.stages) if stage.name == action.environment)
             key = "pre_deployments" if name.startswith("Pre") else "post_deployments"
-            message = f"`{action.name}` and `{taken[name]}` are the same to CloudFormation, which knows only letters and digits"
+            message = f"`{action.name}` and `{other}` are the same to CloudFormation, which knows only letters and digits"
             yield Problem(("stages", index, key, action.name), message, "choose another name", "key")
-        taken[name] = action.name
+        taken |= dict.fromkeys(ids, action.name)
 
 
 def _deployments(settings: PipelineSettings) -> Iterator[Problem]:

@@ -90,6 +90,11 @@ def policy_ids(settings: PipelineSettings) -> list[str]:
     return [BUILD_POLICY, *additional, *(_policy_id(name) for name in settings.projects.values())]
 
 
+def project_ids(project: str) -> tuple[str, str, str]:
+    """The logical IDs of a project of `environment_projects`, its role and its policy."""
+    return project, _role_id(project), _policy_id(project)
+
+
 def _environment_project(settings: PipelineSettings, action: ProjectAction | CommandsAction, name: str) -> Iterator[AWSObject]:
     place = settings.environments[action.environment]
     what = f'"{action.name}" of environment {action.environment}'

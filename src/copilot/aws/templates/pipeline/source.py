@@ -12,7 +12,7 @@ from copilot.aws.templates.pipeline.settings import PipelineSettings
 from copilot.aws.templates.policies import allow, policy, trusted
 from copilot.aws.templates.rendering import described
 from copilot.release.plan import SOURCE_ARTIFACT, SourceAction
-from copilot.repository import normalise_url, owner_and_name
+from copilot.repository import host_of, owner_and_name
 
 NAMESPACE = "SourceVariables"
 """Under which actions find what the source says of a commit: ``#{SourceVariables.CommitId}``."""
@@ -88,15 +88,23 @@ def triggers(settings: PipelineSettings) -> list[pipelines.PipelineTriggerDeclar
     return [pipelines.PipelineTriggerDeclaration(ProviderType="CodeStarSourceConnection", GitConfiguration=git)]
 
 
-def commit_page(settings: PipelineSettings) -> Any:
+def commit_page(settings: PipelineSettings) -> str:
     """The address at which a person sees what a commit changes."""
     source = settings.plan.source
     commit = f"#{{{NAMESPACE}.CommitId}}"
     if settings.source_kind == "codecommit":
         _, name = owner_and_name(source.repository)
         page = f"codesuite/codecommit/repositories/{name}/commit/{commit}?region={settings.region}"
-        return f"https://{settings.region}.console.aws.amazon.com/{page}"
-    return f"{normalise_url(source.repository)}/{_COMMIT_PAGES[source.provider]}/{commit}"
+        return f"https://{settings.region}.console.{_console(settings.region)}/{page}"
+    # An address for git may have a port, which is that of ssh and not of the pages.
+    host = host_of(source.repository)
+    host = host if source.repository.startswith("http") else host.partition(":")[0]
+    return f"https://{host}/{'/'.join(owner_and_name(source.repository))}/{_COMMIT_PAGES[source.provider]}/{commit}"
+
+
+def _console(region: str) -> str:
+    others = {"cn": "amazonaws.cn", "us-gov": "amazonaws-us-gov.com"}
+    return next((host for prefix, host in others.items() if region.startswith(f"{prefix}-")), "aws.amazon.com")
 
 
 def _token(settings: PipelineSettings, action: SourceAction) -> dict[str, Any]:
