@@ -101,7 +101,7 @@ def test_the_policies_of_a_role_are_not_too_long(name: str, role: str) -> None:
 
 
 def test_names_that_cloudformation_cuts_short_are_allowed() -> None:
-    resources = _resources(replace(VARIANTS["default"], application="my-company-shop", environment="production"))
+    resources = _resources(replace(VARIANTS["access logs"], application="my-company-shop", environment="production"))
     policies = [each["PolicyDocument"] for each in resources["CloudformationExecutionRole"]["Properties"]["Policies"]]
     policies.append(resources["AddonsExecutionPolicy"]["Properties"]["PolicyDocument"])
     statements = [statement for policy in policies for statement in policy["Statement"]]
@@ -110,6 +110,9 @@ def test_names_that_cloudformation_cuts_short_are_allowed() -> None:
     assert "arn:${AWS::Partition}:rds:${AWS::Region}:${AWS::AccountId}:cluster:my-company-shop-producti*" in ends
     assert "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/my-company-shop-producti*" in ends
     assert not [end for end in ends if "${AppName}" in end]
+    (manager,) = (each["PolicyDocument"] for each in resources["EnvironmentManagerRole"]["Properties"]["Policies"])
+    (emptying,) = (each["Resource"] for each in manager["Statement"] if each.get("Sid") == "EmptyAccessLogs")
+    assert emptying[0] == {"Fn::Sub": "arn:${AWS::Partition}:s3:::my-company-shop-producti*-elbaccesslogsbucket-*"}
 
 
 def _filled_in(value: Any, values: dict[str, str]) -> Any:

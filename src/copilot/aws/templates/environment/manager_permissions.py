@@ -10,10 +10,10 @@ from typing import Any
 from troposphere import Sub
 
 from copilot.aws.templates.environment.domain import ZONE
+from copilot.aws.templates.environment.execution_permissions import NAMED, generated_names
 from copilot.aws.templates.environment.settings import EnvironmentSettings
 from copilot.aws.templates.policies import allow
 
-_NAMED = "${AppName}-${EnvironmentName}-*"
 _STACKS = (
     "CancelUpdateStack ContinueUpdateRollback CreateChangeSet CreateStack DeleteChangeSet DeleteStack DescribeChangeSet"
     " DescribeStackEvents DescribeStackResource DescribeStackResources DescribeStacks DetectStackDrift DetectStackResourceDrift"
@@ -41,7 +41,7 @@ def manager_statements(settings: EnvironmentSettings, execution_role: Any) -> li
 def _deployment(settings: EnvironmentSettings, execution_role: Any) -> list[dict[str, Any]]:
     bucket, key = settings.bucket_arn, settings.key_arn
     own_role = Sub("arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}-EnvManagerRole")
-    stacks = [_arn("cloudformation", f"stack/{name}/*") for name in ("${AWS::StackName}", _NAMED)]
+    stacks = [_arn("cloudformation", f"stack/{name}/*") for name in ("${AWS::StackName}", NAMED)]
     return [
         allow(_of("cloudformation", _STACKS), stacks, sid="CloudFormation"),
         allow(["iam:PassRole"], execution_role, condition=_passed_to("cloudformation"), sid="PassToCloudFormation"),
@@ -62,22 +62,22 @@ def _deployment(settings: EnvironmentSettings, execution_role: Any) -> list[dict
 
 
 def _operation() -> list[dict[str, Any]]:
-    cluster = Sub(f"arn:${{AWS::Partition}}:ecs:${{AWS::Region}}:${{AWS::AccountId}}:cluster/{_NAMED}")
+    cluster = Sub(f"arn:${{AWS::Partition}}:ecs:${{AWS::Region}}:${{AWS::AccountId}}:cluster/{NAMED}")
     in_cluster = {"ArnLike": {"ecs:cluster": cluster}}
-    jobs = [_arn("states", f"{kind}:{_NAMED}") for kind in ("execution", "stateMachine")]
+    jobs = [_arn("states", f"{kind}:{NAMED}") for kind in ("execution", "stateMachine")]
     secrets = _arn("ssm", "parameter/copilot/${AppName}/${EnvironmentName}/secrets/*")
-    alarms = [_arn("cloudwatch", f"alarm:{kind}{_NAMED}") for kind in ("", "TargetTracking-service/")]
+    alarms = [_arn("cloudwatch", f"alarm:{kind}{NAMED}") for kind in ("", "TargetTracking-service/")]
     return [
         allow(
             _of("ecs", "DescribeClusters DescribeServices DescribeTasks ExecuteCommand StopTask UpdateService"),
-            [_arn("ecs", f"{kind}/{_NAMED}") for kind in ("cluster", "service", "task")],
+            [_arn("ecs", f"{kind}/{NAMED}") for kind in ("cluster", "service", "task")],
             sid="Tasks",
         ),
         allow(["ecs:ListServices", "ecs:ListTasks"], "*", condition=in_cluster, sid="ListTasks"),
-        allow(["ecs:RunTask"], _arn("ecs", f"task-definition/{_NAMED}"), condition=in_cluster, sid="RunTasks"),
+        allow(["ecs:RunTask"], _arn("ecs", f"task-definition/{NAMED}"), condition=in_cluster, sid="RunTasks"),
         allow(
             ["iam:PassRole"],
-            Sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{_NAMED}"),
+            Sub(f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{NAMED}"),
             condition=_passed_to("ecs-tasks"),
             sid="PassToTasks",
         ),
@@ -90,7 +90,7 @@ def _operation() -> list[dict[str, Any]]:
         ),
         allow(
             _of("logs", "DescribeLogStreams FilterLogEvents GetLogEvents"),
-            [_arn("logs", f"log-group:/copilot/{_NAMED}")],
+            [_arn("logs", f"log-group:/copilot/{NAMED}")],
             sid="Logs",
         ),
         allow(["cloudwatch:DescribeAlarms"], alarms, sid="Alarms"),
@@ -116,7 +116,9 @@ def _access_logs(settings: EnvironmentSettings) -> list[dict[str, Any]]:
     if logs is None or logs.bucket_name is not None:
         return []
     # CloudFormation names the bucket after the stack and this logical ID, in small letters.
-    bucket = "arn:${AWS::Partition}:s3:::${AWS::StackName}-elbaccesslogsbucket-*"
+    named = generated_names(settings.application, settings.environment)
+    stack = "${AWS::StackName}" if named == NAMED else named
+    bucket = f"arn:${{AWS::Partition}}:s3:::{stack}-elbaccesslogsbucket-*"
     actions = _of("s3", "DeleteObject DeleteObjectVersion ListBucket ListBucketVersions")
     return [allow(actions, [Sub(bucket), Sub(f"{bucket}/*")], sid="EmptyAccessLogs")]
 
