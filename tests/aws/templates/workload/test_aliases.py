@@ -105,7 +105,7 @@ def test_any_other_name_is_refused_before_anything_is_made(name: str, where: str
         stack_of(WEB, f"http: {{path: /, additional_rules: [{{path: /x, {written}}}]}}", WITH_DOMAIN)
     assert raised.value.message == (
         f"`fe` has `alias: {name}` for `/x`, and the certificate of environment `test` is not for that name, "
-        f"but for names directly below `{BELOW}`"
+        f"but for `{BELOW}` and names directly below it"
     )
     assert raised.value.hint is not None
     assert f".{BELOW}`" in raised.value.hint

@@ -1,8 +1,8 @@
 """The environment's part of the application's domain: its zone in Route 53 and its certificate.
 
 AWS Copilot makes the certificate and the delegation with functions of its own. Here they are CloudFormation's resources. The
-certificate is for ``<env>.<app>.<domain>`` and all names directly below it; names elsewhere in the domain are the business of the
-services that want them. What differs from AWS Copilot:
+certificate is for ``<env>.<app>.<domain>`` and all names directly below it. A service may have these in ``http.alias`` and makes
+their records itself; any other name in the domain is refused there. What differs from AWS Copilot:
 
 * `HTTPSCert` is an ``AWS::CertificateManager::Certificate``, not a ``Custom::CertificateValidationFunction``. A resource cannot
   change its type, so in an environment that AWS Copilot made it stays what it is, with its function (see `kept`).

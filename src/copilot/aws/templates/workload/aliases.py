@@ -41,7 +41,7 @@ def check_aliases(settings: WorkloadSettings, rule: RoutingRule) -> None:
             below = subdomain(settings)
             raise UnsupportedError(
                 f"`{settings.manifest.name}` has `alias: {alias.name}` for `{rule.path}`, and the certificate of environment "
-                f"`{settings.environment}` is not for that name, but for names directly below `{below}`",
+                f"`{settings.environment}` is not for that name, but for `{below}` and names directly below it",
                 hint="import a certificate for it in the environment's manifest (`http.public.certificates`) and point the name "
                 f"at the load balancer, or take a name such as `{alias.name.split('.')[0].strip('*?') or 'www'}.{below}`",
             )
