@@ -134,7 +134,10 @@ def _connection(aws: Aws, document: Document[PipelineManifest]) -> str | None:
 
 
 def _oldest_layout(aws: Aws, application: str, pipeline: str) -> bool:
-    """Whether a pipeline stands in a stack that is called as the manifest says: AWS Copilot made them so before 1.16."""
+    """Whether a pipeline stands in a stack that is called as the manifest says, as early versions of AWS Copilot made them.
+
+    Such a stack has no tag with the pipeline's name, whichever version updated it last.
+    """
     if not _STACK_NAME.fullmatch(pipeline):
         return False
     stack = Stacks(aws).find(pipeline)

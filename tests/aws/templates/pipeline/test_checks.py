@@ -62,6 +62,11 @@ def test_nothing_is_wrong_with_most_pipelines(provider: str) -> None:
         ),
         (source("GitHub").replace("/ana/shop", "/shop") + SMALL, (*PROPERTIES, "repository"), "an owner and a name"),
         (source("GitHub").replace("main", "/".join(["b" * 200] * 6)) + SMALL, (*PROPERTIES, "branch"), "at most 1000 characters"),
+        (
+            source("GitLab").replace("shops", "s" * 1000) + SMALL,
+            (*PROPERTIES, "repository"),
+            "at most 1000 characters here; these are 1065",
+        ),
         (source("GitHub") + "build: {compute: BUILD_LAMBDA_1GB}\n" + SMALL, ("build", "compute"), "no compute type"),
         (
             source("GitHub") + "build: {variables: {CODEBUILD_X: a}}\n" + SMALL,

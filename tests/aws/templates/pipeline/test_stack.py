@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
 import pytest
+import yaml
 
 from copilot.aws.templates.pipeline.settings import PipelineSettings
 from copilot.aws.templates.pipeline.stack import pipeline_stack
@@ -161,6 +163,13 @@ def test_the_build_is_as_the_manifest_says() -> None:
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::models/*"}],
     }
+
+
+def test_commands_arrive_as_they_are_written() -> None:
+    commands = ["true", "echo 'a: b' # c", 'echo "ä \\"', "first\n  second \n\n#{x}", "{a: b}", "- x", "*y", "!z", "a" * 5000]
+    text = source("GitHub") + f"stages: [{{name: test, test_commands: {json.dumps(commands)}}}]\n"
+    buildspec = properties(settings_of(text), "BuildTestCommandstest")["Source"]["BuildSpec"]
+    assert yaml.safe_load(buildspec)["phases"]["build"]["commands"] == commands
 
 
 def test_an_approval_tells_what_it_is_about() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from copilot.aws.templates.pipeline.projects import project_ids
 from copilot.aws.templates.pipeline.settings import PipelineSettings, SourceKind
 from copilot.aws.templates.pipeline.sizes import oversized_roles
+from copilot.aws.templates.pipeline.source import commit_page
 from copilot.errors import KeyPath, Problem, RepositoryError
 from copilot.release.plan import BUILD_ARTIFACT
 from copilot.repository import host_of, owner_and_name
@@ -122,7 +123,8 @@ def _repository(settings: PipelineSettings, kind: SourceKind) -> Iterator[Proble
         message = f"{host or 'this disk'} is not {provider}: CodePipeline reaches other servers through a connection that exists"
         hint = "make one in the console, and name it in `connection_name`"
         yield Problem(where, message, hint)
-    for key, value in (("repository", f"{owner}/{name}"), ("branch", properties.branch)):
+    # The page is longer than the repository's name, which is in the configuration too.
+    for key, value in (("repository", commit_page(settings)), ("branch", properties.branch)):
         yield from _value((*_PROPERTIES, key), value)
 
 

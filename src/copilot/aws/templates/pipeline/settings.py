@@ -55,8 +55,8 @@ class PipelineSettings:
         environments: By name.
         stores: By region; that of the pipeline is among them.
         connection_arn: Of the connection that the manifest names; None if it names none.
-        oldest_layout: Whether the stack has the name that the manifest says, as those had that AWS Copilot made before 1.16; the
-            pipeline is then called so too.
+        oldest_layout: Whether the stack has the name that the manifest says, as those have that early versions of AWS Copilot
+            made; the pipeline is then called so too.
         permissions_boundary: Name of the policy that bounds every role that is made; None without.
         tags: Those of the application that go on everything.
     """
