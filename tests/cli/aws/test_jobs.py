@@ -55,8 +55,11 @@ def test_logs_are_those_of_the_last_tasks(cli: Cli, shop: Aws) -> None:
     }
     for stream, lines in said.items():
         shop.logs.create_log_stream(logGroupName=GROUP, logStreamName=stream)
-        events = [{"timestamp": int(at * 1000), "message": text} for at, text in lines]
-        shop.logs.put_log_events(logGroupName=GROUP, logStreamName=stream, logEvents=events)
+        shop.logs.put_log_events(
+            logGroupName=GROUP,
+            logStreamName=stream,
+            logEvents=[{"timestamp": int(at * 1000), "message": text} for at, text in lines],
+        )
     assert cli.ok("job", "logs").stdout.splitlines() == ["report/0bbb  new", "report/0bbb  newer"]
     assert [line.split()[-1] for line in cli.ok("job", "logs", "--last", "2").stdout.splitlines()] == ["old", "new", "newer"]
     assert [line.split()[-1] for line in cli.ok("job", "logs", "--since", "1m").stdout.splitlines()] == ["new", "newer"]

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from copilot.aws.packaging import Package, Packager, Target
-    from copilot.aws.stack_values import StackEvent
+    from copilot.aws.services import Services
+    from copilot.aws.stacks import Explain
     from copilot.cli._context import Context
     from copilot.cli.aws.env import Login
     from copilot.manifest.workload import WorkloadDocument
@@ -159,10 +160,7 @@ def _deploy_one(packager: Packager, made: Package, flags: DeployFlags, *, job: b
 
     aws = packager.place(made.environment).aws
     services = Services(aws, packager.application, made.environment)
-
-    def explain(event: StackEvent) -> Sequence[str]:
-        return services.stopped_because(made.workload) if event.type == "AWS::ECS::Service" else ()
-
+    explain = why_it_failed(services, made.workload)
     begin = time.monotonic()
     request = packager.request(made, tags=flags.tags, rollback=flags.rollback)
     stacks = Stacks(aws)
@@ -180,6 +178,11 @@ def _deploy_one(packager: Packager, made: Package, flags: DeployFlags, *, job: b
         say_outcome(outcome, f"{made.workload} to {made.environment}", time.monotonic() - begin)
     stack = stacks.find(request.name)
     return stack.outputs.get("URL") if stack is not None else None
+
+
+def why_it_failed(services: Services, workload: str) -> Explain:
+    """What else is known when a resource of a workload's stack fails: for an ECS service why its tasks stopped."""
+    return lambda event: services.stopped_because(workload) if event.type == "AWS::ECS::Service" else ()
 
 
 def _register(context: Context, types: Mapping[str, str]) -> None:
