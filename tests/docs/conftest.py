@@ -15,7 +15,6 @@ import pytest
 from tests.aws.conftest import _wait, aws_environment
 
 __all__ = ["aws_environment", "emulator"]
-_PROGRAM = "from tests.docs.account import run; run()"
 _ROOT = Path(__file__).parents[2]
 
 
@@ -26,7 +25,7 @@ def emulator() -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.docs.account", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,

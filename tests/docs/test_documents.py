@@ -112,7 +112,7 @@ def images(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 @pytest.mark.parametrize(("scratch", "document"), [(d, d) for d in DOCUMENTS], indirect=["scratch"], ids=DOCUMENTS)
 def test_a_document_does_what_it_says(scratch: Scratch, document: str) -> None:
     for line in SETUP.get(document, ()):
