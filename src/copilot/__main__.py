@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -10,11 +11,14 @@ from copilot.cli._commands import PROGRAM, find
 from copilot.cli._help import group_help, terminal_width
 
 _INTERRUPTED = 130
+_OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 def main() -> None:
     """Run the program on this process's arguments."""
     answer = quick_answer(sys.argv[1:])
+    # What importing makes stays until the end: Python would look through it a hundred times, in vain.
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     if answer is None or any(name.endswith("_COMPLETE") for name in os.environ):
         try:
             from copilot.cli._root import run  # noqa: PLC0415 - click costs 50 ms, which help and version need not pay
