@@ -24,7 +24,7 @@ from copilot.aws.templates.environment.stack import EnvironmentStack, bootstrap_
 from copilot.aws.templates.reading import read_template
 from copilot.aws.templates.rendering import render
 from copilot.aws.templates.workload.settings import EnvironmentFacts
-from copilot.errors import ConflictError, UsageError
+from copilot.errors import ConflictError, NotFoundError, UsageError
 from copilot.manifest.environment import EnvironmentManifest
 
 __all__ = ["EnvironmentDetail", "EnvironmentPackage", "EnvironmentResource", "Environments"]
@@ -175,7 +175,7 @@ class Environments:
         """
         app, record = self._store.application(application), self._store.environment(application, name)
         stacks, stack_name = self._stacks(self.inside(record)), names.environment_stack(application, name)
-        stack = stacks.require(stack_name)
+        stack = _existing(stacks, record)
         if _DEPLOYED not in stack.outputs:
             raise ConflictError(
                 f"environment `{name}` was made, but not deployed yet", hint=f"run `copilot env deploy --name {name}` first"
@@ -262,7 +262,7 @@ class Environments:
         app, record = self._store.application(application), self._store.environment(application, name)
         aws = self.inside(record)
         stacks, stack_name = self._stacks(aws), names.environment_stack(application, name)
-        stack = stacks.require(stack_name)
+        stack = _existing(stacks, record)
         current = read_template(stacks.template(stack_name))
         settings = replace(
             self._settings(app, name, record.account, record.region, manifest),
@@ -330,6 +330,17 @@ def _begin(stacks: Stacks, request: StackRequest, watch: Watch) -> Outcome:
     with proposal:
         stacks.begin(proposal)
     return "updated"
+
+
+def _existing(stacks: Stacks, record: EnvironmentRecord) -> Stack:
+    name = names.environment_stack(record.application, record.name)
+    try:
+        return stacks.require(name)
+    except NotFoundError:
+        raise NotFoundError(
+            f"the stack `{name}` of environment `{record.name}` is gone from {record.region}",
+            hint=f"`copilot env init --name {record.name}` makes it again; then deploy it",
+        ) from None
 
 
 def _check_length(application: str, name: str) -> None:

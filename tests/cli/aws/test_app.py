@@ -47,6 +47,22 @@ def test_an_application_of_this_machine_moves(aws: Aws, cli: Cli) -> None:
     assert [r["repositoryName"] for r in aws.ecr.describe_repositories()["repositories"]] == ["shop/web"]
 
 
+def test_what_was_left_of_one_that_was_stopped_can_be_deleted(aws: Aws, cli: Cli) -> None:
+    cli.ok("app", "init", "shop", "--engine", "aws")
+    aws.ssm.delete_parameter(Name="/copilot/applications/shop")  # it is written last
+    assert cli("app", "show").exit_code == 1
+    assert "Deleted application shop" in cli.ok("app", "delete", "--yes").stderr
+    assert {found["Status"] for found in aws.cloudformation.list_stack_sets()["Summaries"]} == {"DELETED"}
+
+
+def test_what_was_deleted_by_hand_is_made_again(aws: Aws, cli: Cli) -> None:
+    cli.ok("app", "init", "shop", "--engine", "aws")
+    aws.cloudformation.delete_stack(StackName="shop-infrastructure-roles")
+    again = cli.ok("app", "init").stderr
+    assert "shop-infrastructure-roles: create complete" in again
+    assert "nothing to do" not in again
+
+
 def test_many_services_come_and_go_at_once(aws: Aws, cli: Cli) -> None:
     for name in ("api", "jobs", "web"):
         path = Path("copilot", name, "manifest.yml")

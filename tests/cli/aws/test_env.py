@@ -63,6 +63,19 @@ def test_one_that_exists_is_said_to(cli: Cli) -> None:
     assert "manifest.yml" not in again
 
 
+def test_one_whose_stack_was_deleted_by_hand(aws: Aws, cli: Cli) -> None:
+    cli.ok("env", "init", "--name", "test")
+    aws.cloudformation.delete_stack(StackName="shop-test")
+    shown = cli.ok("env", "show")
+    assert "its stack is gone" in shown.stdout
+    assert "copilot env init --name test" in shown.stderr
+    for line in (["env", "deploy"], ["env", "package"]):
+        result = cli(*line)
+        assert result.exit_code == 1
+        assert "the stack `shop-test` of environment `test` is gone from us-east-1" in result.stderr
+        assert "`copilot env init --name test` makes it again" in result.stderr
+
+
 def test_those_there_are(cli: Cli) -> None:
     assert "Application shop has no environments yet" in cli.ok("env", "ls").stderr
     cli.ok("env", "init", "--name", "test")
@@ -115,6 +128,10 @@ def test_a_manifest_that_is_wrong_changes_nothing(cli: Cli) -> None:
     result = cli("env", "deploy")
     assert result.exit_code == 1
     assert "copilot/environments/test/manifest.yml:4:3: unknown key `container_insight`" in result.stderr
+    MANIFEST.write_text("name: prod\ntype: Environment\n")
+    result = cli("env", "deploy")
+    assert result.exit_code == 1
+    assert "copilot/environments/test/manifest.yml:1:7: the environment is called `prod`, but its folder `test`" in result.stderr
     MANIFEST.unlink()
     assert "environment `test` has no manifest" in cli("env", "deploy").stderr
 

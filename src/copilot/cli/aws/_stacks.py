@@ -119,7 +119,20 @@ def _painted(line: Line) -> str:
 
 @contextmanager
 def watching(stack: str, template: str | None = None) -> Iterator[Watch]:
-    """Show an operation on a stack: on a terminal a tree that is redrawn, else a line for each thing that is done."""
+    """Show an operation on a stack: on a terminal a tree that is redrawn, else a line for each thing that is done.
+
+    Whoever stops looking is told that AWS does not stop.
+    """
+    try:
+        with _watching(stack, template) as watch:
+            yield watch
+    except KeyboardInterrupt:
+        say(f"AWS goes on with what it has begun in {stack}. Run the same command again to see how it ends.")
+        raise
+
+
+@contextmanager
+def _watching(stack: str, template: str | None) -> Iterator[Watch]:
     from copilot.aws.progress import Tree, told
     from copilot.aws.templates.reading import read_template
     from copilot.aws.templates.rendering import descriptions

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from copilot.aws.engine import AwsEngine
+    from copilot.aws.stack_values import StackEvent
     from copilot.cli._context import Context
     from copilot.workspace import Workspace
 
@@ -34,14 +35,20 @@ def init(
         )
     types = _types(workspace) if workspace is not None else {}
     where = f"account {engine.aws.account}, {engine.aws.region}"
+    events: list[StackEvent] = []
+
+    def watch(event: StackEvent) -> None:
+        events.append(event)
+        plain_watch(event)
+
     with progress(f"Asking AWS for application {name}" if exists else f"Creating application {name} in {where}"):
         if not exists:
             engine.check_not_elsewhere(name)
-        engine.in_account.create(name, domain=domain, permissions_boundary=permissions_boundary, tags=tags, watch=plain_watch)
+        engine.in_account.create(name, domain=domain, permissions_boundary=permissions_boundary, tags=tags, watch=watch)
     came_from = workspace.engine if workspace is not None else None
     workspace = _marked(workspace, name)
     new = _register(engine, name, types)
-    changed = came_from != "aws" or bool(new) or tags is not None
+    changed = came_from != "aws" or bool(new or events)
     if exists:
         done = "" if changed else " There was nothing to do."
         say(f"Application {bold(name)} exists in {where}, and this repository is part of it.{done}")
@@ -94,8 +101,10 @@ def delete(context: Context, name: str, *, yes: bool) -> None:
     """Its workloads and environments first, then its images and what was uploaded for it, then itself."""
     engine = context.aws
     with progress("Asking AWS"):
-        environments = engine.environments(name)
-        workloads = engine.workloads(name)
+        # What `app init` has left behind when it was stopped is not listed, and can be deleted all the same.
+        exists = any(application.name == name for application in engine.applications())
+        environments = engine.environments(name) if exists else []
+        workloads = engine.workloads(name) if exists else []
     held = {"environment": len(environments), "workload": len(workloads)}
     contents = ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for what, n in held.items() if n)
     question = f"Delete application {name}{f' with {contents}' if contents else ''}, all its images and uploaded files?"

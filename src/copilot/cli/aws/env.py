@@ -12,7 +12,7 @@ from copilot.cli import _ask
 from copilot.cli._output import bold, dim, fields, out, print_json, progress, say, say_done, say_next, shown_path, table, yellow
 from copilot.cli.aws._environment_manifest import NetworkAnswers, environment_manifest
 from copilot.cli.aws._stacks import Outcome, Wish, plain_watch, say_outcome, show_difference, watching
-from copilot.errors import CopilotError, NotFoundError
+from copilot.errors import CopilotError, ManifestError, NotFoundError, Problem
 
 if TYPE_CHECKING:
     from copilot.aws.client import Aws
@@ -158,7 +158,9 @@ def show(context: Context, name: str, *, as_json: bool, resources: bool, manifes
     if resources:
         out("\nResources")
         out(table([(r.type, r.physical_id) for r in detail.resources], ("type", "id")))
-    if not detail.deployed:
+    if detail.stack is None:
+        say_next(f"copilot env init --name {name}")
+    elif not detail.deployed:
         say_next(f"copilot env deploy --name {name}")
 
 
@@ -193,7 +195,12 @@ def _manifest(context: Context, name: str) -> Document[EnvironmentManifest]:
             f"environment `{name}` has no manifest: `{shown_path(path)}` does not exist",
             hint=f"`copilot env show --name {name} --manifest` prints the one it was last deployed with",
         )
-    return load_environment(path, application=context.app)
+    document = load_environment(path, application=context.app)
+    written = document.model.name
+    if written != name:
+        message = f"the environment is called `{written}`, but its folder `{name}`"
+        raise ManifestError([document.diagnostic(Problem(("name",), message, "give both the same name"))])
+    return document
 
 
 def _write(path: Path, text: str, *, described: bool) -> None:
