@@ -182,6 +182,16 @@ class Packager:
             raise ManifestError(list(dict.fromkeys(diagnostics)))
         return found
 
+    def addons_faults(self) -> list[Diagnostic]:
+        """What is wrong with the addons of any workload of the repository."""
+        found: list[Diagnostic] = []
+        for name in self._workspace.workloads():
+            try:
+                self._addons_template(name)
+            except ManifestError as error:
+                found += error.diagnostics
+        return found
+
     def publish(
         self,
         documents: Mapping[Target, WorkloadDocument],
@@ -239,8 +249,9 @@ class Packager:
         found = {}
         for (name, environment), document in documents.items():
             manifest = document.model.resolved(environment, self.application)
-            uri = self._uri(self.place(environment), name)
             built = [container for container, source in _sources(manifest).items() if source.build is not None]
+            # Who builds nothing needs no repository.
+            uri = self._uri(self.place(environment), name) if built else ""
             references = {c: f"{uri}:{'' if c == name else f'{c}-'}{tag or LATEST}" for c in built}
             found[name, environment] = _images(name, references)
         return found
