@@ -219,9 +219,14 @@ def test_files_are_uploaded_where_the_environment_is(aws: Aws, cli: Cli) -> None
 def test_everything_that_is_wrong_at_once(cli: Cli) -> None:
     write("copilot/web/manifest.yml", WEB + "secret: {A: /b}\n")
     write("copilot/tick/manifest.yml", TICK + "env_file: none.env\n")
+    write("copilot/tick/addons/table.yml", "Resource:\n  Table: {}\n")
     result = cli("pipeline", "build")
     assert result.exit_code == 1
-    for said in ("copilot/web/manifest.yml:7:1: unknown key `secret`", "copilot/tick/manifest.yml:5:11", "none.env"):
+    for said in (
+        "copilot/web/manifest.yml:7:1: unknown key `secret`",
+        "copilot/tick/manifest.yml:5:11",
+        "copilot/tick/addons/table.yml:1:1",
+    ):
         assert said in result.stderr, result.stderr
     assert written() == []
 

@@ -32,8 +32,12 @@ def build(context: Context, name: str | None, output_dir: Path) -> None:
     from copilot.aws.packaging import Packager
 
     workspace = own_workspace(context)
-    pipeline, targets = _targets(context, workspace, name)
     packager = Packager(context.aws.aws, workspace)
+    try:
+        pipeline, targets = _targets(context, workspace, name)
+    except ManifestError as error:
+        # Who mends a manifest wants to hear of the rest now.
+        raise ManifestError([*error.diagnostics, *packager.addons_faults()]) from None
     documents = packager.load(targets)
     _check_added(context, documents)
     packager.look_up(environment for _, environment in targets)
