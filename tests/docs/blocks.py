@@ -24,6 +24,7 @@ DOCUMENTS = (
     "docs/guide.md",
     "docs/containers.md",
     "docs/aws.md",
+    "docs/aws-differences.md",
     "docs/concepts.md",
     "docs/reference.md",
 )
