@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 
@@ -26,7 +28,24 @@ FLAGS = {
     " --subscribe-topics --svc-type -t",
     "svc ls": "--app -a --json --local",
     "svc show": "--app -a --json --manifest --name -n --resources",
+    "svc deploy": "--allow-downgrade --app -a --detach --diff --diff-yes --env -e --force --name -n --no-rollback --resource-tags"
+    " --tag",
+    "svc package": "--allow-downgrade --app -a --diff --env -e --name -n --output-dir --tag --upload-assets",
+    "svc status": "--app -a --env -e --json --name -n",
+    "svc logs": "--app -a --container --end-time --env -e --follow --json --limit --log-group --name -n --previous -p --since"
+    " --start-time --tasks",
+    "svc exec": "--app -a --command -c --container --env -e --name -n --task-id --yes",
+    "svc pause": "--app -a --env -e --name -n --yes",
+    "svc resume": "--app -a --env -e --name -n",
     "svc delete": "--app -a --env -e --name -n --yes",
+    "job init": "--allow-downgrade --app -a --dockerfile -d --image -i --job-type -t --name -n --retries --schedule -s --timeout",
+    "job deploy": "--allow-downgrade --app -a --detach --diff --env -e --name -n --no-rollback --resource-tags --tag",
+    "job package": "--allow-downgrade --app -a --diff --env -e --name -n --output-dir --tag --upload-assets",
+    "job ls": "--app -a --json --local",
+    "job run": "--app -a --env -e --name -n",
+    "job logs": "--app -a --end-time --env -e --follow --include-state-machine --json --last --limit --name -n --since"
+    " --start-time --tasks",
+    "job delete": "--app -a --env -e --name -n --yes",
     "deploy": "--all --allow-downgrade --app -a --aws-access-key-id --aws-secret-access-key --aws-session-token --deploy-env"
     " --detach --env -e --force --init-env --init-wkld --name -n --no-rollback --profile --region --resource-tags --tag",
     "pipeline init": "--app -a --environments -e --git-branch -b --name -n --pipeline-type -p --url -u"
@@ -67,3 +86,17 @@ def test_deploying_an_environment_has_nothing_to_do(cli: Cli, app: str) -> None:
     missing = cli("env", "deploy", "--name", "prod", "--app", app)
     assert missing.exit_code == 1
     assert "environment `prod` does not exist" in missing.stderr
+
+
+def test_what_only_aws_shows_is_refused_on_this_machine(cli: Cli, app: str) -> None:
+    del app
+    Path("copilot/api").mkdir()
+    Path("copilot/api/manifest.yml").write_text("name: api\ntype: Backend Service\nimage: {build: Dockerfile}\n")
+    cli.ok("env", "init", "--name", "test", "--runtime", "host")
+    package = cli("svc", "package", "--name", "api", "--env", "test")
+    assert package.exit_code == 1
+    assert "the local engine has no templates to look at" in package.stderr
+    assert "`copilot svc show --manifest <env>`" in package.stderr
+    deploy = cli("svc", "deploy", "--name", "api", "--env", "test", "--diff")
+    assert deploy.exit_code == 1
+    assert "the local engine has no stacks whose changes `--diff` could show" in deploy.stderr
