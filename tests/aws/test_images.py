@@ -90,6 +90,14 @@ def _own_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
 
 
+def test_a_dockerfile_that_is_not_there_is_missed_before_anything_else(aws: Aws, tmp_path: Path) -> None:
+    request = ImageRequest("shop", "api", tmp_path / "nowhere", tmp_path, revision=COMMIT)
+    lines: list[str] = []
+    with pytest.raises(NotFoundError, match=r"image of `api`: `.*nowhere` is not there"):
+        Publisher(lines.append).make(Wanted(request, (Repository("registry.invalid/shop/api", aws),)), None)
+    assert lines == []
+
+
 def test_one_build_is_pushed_to_every_repository(
     shop: Shop, docker: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,7 +85,7 @@ def test_what_only_the_local_engine_does_is_refused_on_aws(cli: Cli) -> None:
     result = cli("pipeline", "ls")
     assert result.exit_code == 1
     assert "the aws engine cannot do this in this release" in result.stderr
-    assert "`engine: local`" in result.stderr
+    assert "`copilot app init --engine local`" in result.stderr
 
 
 def test_ls_prints_one_name_a_line(cli: Cli, app: str) -> None:

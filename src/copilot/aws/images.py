@@ -19,7 +19,7 @@ from copilot.docker import command
 from copilot.docker.build import build, has_buildkit
 from copilot.docker.cache import NO_CACHE, NOTES, Cache, registry_cache
 from copilot.docker.logins import Logins
-from copilot.errors import ConflictError, CopilotError, UsageError
+from copilot.errors import ConflictError, CopilotError, NotFoundError, UsageError
 from copilot.image import ImageRequest
 from copilot.progress import Print, in_turn, prefixed, shown
 
@@ -137,6 +137,12 @@ class Publisher:
 
     def make(self, wanted: Wanted, tag: str | None) -> dict[str, str]:
         """Build an image once and have it in all of its repositories: see `publish_images`."""
+        dockerfile = wanted.request.dockerfile
+        if not dockerfile.is_file():
+            raise NotFoundError(
+                f"image of `{wanted.name}`: `{shown(dockerfile)}` is not there",
+                hint="write it, or correct `image.build` in the manifest",
+            )
         # Before the build: nobody should wait for one that cannot be pushed.
         self._log_in(wanted.repositories)
         prefix = f"{wanted.sidecar}-" if wanted.sidecar else ""

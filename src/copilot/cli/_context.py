@@ -88,7 +88,7 @@ class Context:
         if self.app and self.on_aws:
             raise UnsupportedError(
                 "the aws engine cannot do this in this release",
-                hint="to run this application on this machine, put `engine: local` into copilot/.workspace",
+                hint="`copilot app init --engine local` has this machine run the application",
             )
         return connect()
 

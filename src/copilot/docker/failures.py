@@ -17,7 +17,7 @@ def no_command() -> EngineUnavailableError:
     """There is no `docker` on the PATH."""
     return EngineUnavailableError(
         "the command `docker` is not on this machine",
-        hint="Install Docker, or Podman and the `docker` command; environments here need neither with `--runtime host`",
+        hint="Install Docker, or Podman and the `docker` command; the local engine needs neither with `env init --runtime host`",
     )
 
 
