@@ -59,6 +59,13 @@ def test_half_a_key(aws_environment: str) -> None:
         connect(secret_access_key="b")
 
 
+def test_the_region_as_other_tools_of_aws_take_it(aws_environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert connect().region == "eu-west-3"
+    assert connect(region="eu-west-1").region == "eu-west-1"
+
+
 def test_no_region(aws_environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)

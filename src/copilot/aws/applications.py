@@ -150,8 +150,9 @@ class Applications:
         record = self.store.application(application)
         if record.domain:
             self._deploy_roles(record, [account], watch)
-        self._change(record, lambda current: current.with_accounts([*current.accounts, account]), watch)
+        # First the region: with a bucket, the template may be as long as many workloads make it.
         self.add_region(application, region, watch)
+        self._change(record, lambda current: current.with_accounts([*current.accounts, account]), watch)
         return self.resources(application, region)
 
     def add_region(self, application: str, region: str, watch: Watch = unwatched) -> None:

@@ -6,6 +6,7 @@ when they are first asked for: making one takes up to a tenth of a second.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
@@ -237,7 +238,8 @@ def connect(
     with explained():
         session = boto3.Session(
             profile_name=profile,
-            region_name=region,
+            # boto3 itself only looks for AWS_DEFAULT_REGION.
+            region_name=region or os.environ.get("AWS_REGION") or None,
             aws_access_key_id=access_key_id,
             aws_secret_access_key=secret_access_key,
             aws_session_token=session_token,

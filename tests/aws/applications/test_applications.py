@@ -244,6 +244,17 @@ def test_a_large_template_goes_through_a_bucket_of_the_application(aws: Aws, app
     assert len(_infrastructure(aws).accounts) == 210
 
 
+def test_the_first_environment_makes_room_for_many_workloads(aws: Aws, applications: Applications) -> None:
+    applications.create("shop")
+    many = Infrastructure("shop").with_accounts([str(number) for number in range(100000000000, 100000000210)])
+    aws.cloudformation.update_stack_set(StackSetName="shop-infrastructure", TemplateBody=infrastructure_template(many))
+    with pytest.raises(UnsupportedError, match="too many workloads while it has no environment"):
+        applications.add_workload("shop", "api")
+    applications.add_environment("shop", OTHER, "eu-west-1")
+    applications.add_workload("shop", "api")
+    assert _repositories(aws, "eu-west-1") == ["shop/api"]
+
+
 def test_an_application_of_aws_copilot_is_read_and_updated_in_place(aws: Aws, applications: Applications) -> None:
     parameters = roles_parameters("shop", "", "", [ACCOUNT])
     aws.cloudformation.create_stack(
