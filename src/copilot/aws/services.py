@@ -164,7 +164,7 @@ class Services:
         return tuple(dict.fromkeys(reasons))[:5]
 
     def restart(self, workload: str) -> None:
-        """Replace the tasks of a service by new ones of the same task definition. Raises NotFoundError if it is not deployed here."""
+        """Replace the tasks of a service by new ones of the same kind. Raises NotFoundError if it is not deployed here."""
         with explained():
             service = self._service(workload)
             self._aws.ecs.update_service(cluster=service["clusterArn"], service=service["serviceName"], forceNewDeployment=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from copilot.aws.changes import ResourceChange, of_change_set
 from copilot.aws.errors import explained, text_of
 from copilot.aws.stack_failures import plain
 from copilot.aws.stack_values import Stack, StackRequest
+from copilot.aws.waiting import Pauses
 from copilot.errors import ConflictError, CopilotError
 
 if TYPE_CHECKING:
@@ -141,12 +141,13 @@ def parameters(request: StackRequest, stack: Stack | None) -> list[ParameterType
 
 def _worked_out(client: CloudFormationClient, proposal: Proposal, pause: float) -> tuple[str, str]:
     """Status and reason of a change set, once CloudFormation is done with working it out."""
+    pauses = Pauses(pause)
     while True:
         with explained():
             answer = client.describe_change_set(ChangeSetName=proposal.id, StackName=proposal.stack_id)
         if answer["Status"] not in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
             return answer["Status"], answer.get("StatusReason", "")
-        time.sleep(pause)
+        pauses.wait()
 
 
 def _objections(client: CloudFormationClient, proposal: Proposal, reason: str) -> list[str]:

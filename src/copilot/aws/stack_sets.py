@@ -17,6 +17,7 @@ from copilot.aws.client import Aws
 from copilot.aws.errors import code_of, explained
 from copilot.aws.stack_templates import template_argument
 from copilot.aws.stack_values import STACK_TYPE, StackEvent, StackRequest, Watch, unwatched
+from copilot.aws.waiting import Pauses
 from copilot.errors import ConflictError, DeploymentError, NotFoundError
 
 CURRENT = "CURRENT"
@@ -85,7 +86,7 @@ class StackSets:
 
     Args:
         aws: That account and region.
-        pause: Seconds between two looks at what CloudFormation is doing.
+        pause: Seconds between two looks at what CloudFormation is doing, at most.
     """
 
     def __init__(self, aws: Aws, *, pause: float = _PAUSE) -> None:
@@ -207,12 +208,13 @@ class StackSets:
     def settle(self, name: str, watch: Watch = unwatched) -> None:
         """Waits until CloudFormation is not at work on a StackSet."""
         said = False
+        pauses = Pauses(self._pause)
         while (operation := self._under_way(name)) is not None:
             if not said:
                 reason = "another change is under way; waiting until that is done"
                 watch(_event(name, name, f"{operation}_IN_PROGRESS", reason))
                 said = True
-            time.sleep(self._pause)
+            pauses.wait()
 
     def _under_way(self, name: str) -> str | None:
         """What CloudFormation is doing with a StackSet: CREATE, UPDATE or DELETE; None if nothing, or if it is not there."""
@@ -247,6 +249,7 @@ class StackSets:
 
     def _follow(self, name: str, operation: str, action: str, watch: Watch) -> None:
         seen: dict[tuple[str, str], str] = {}
+        pauses = Pauses(self._pause)
         while True:
             with explained():
                 answer = self._client.describe_stack_set_operation(StackSetName=name, OperationId=operation)
@@ -261,7 +264,7 @@ class StackSets:
                 return
             if status not in _UNDER_WAY:
                 raise _failed(name, action, status, results, reason)
-            time.sleep(self._pause)
+            pauses.wait()
 
     def _results(self, name: str, operation: str) -> list[Any]:
         pages = self._client.get_paginator("list_stack_set_operation_results").paginate(StackSetName=name, OperationId=operation)

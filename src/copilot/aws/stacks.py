@@ -25,6 +25,7 @@ from copilot.aws.stack_failures import causes, cure, is_failure, plain, sentence
 from copilot.aws.stack_proposals import OutdatedError, Proposal, propose
 from copilot.aws.stack_templates import template_argument
 from copilot.aws.stack_values import Stack, StackEvent, StackRequest, Watch, stack_of, unwatched
+from copilot.aws.waiting import Pauses
 from copilot.errors import ConflictError, DeploymentError, EngineUnavailableError, NotFoundError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Stacks:
 
     Args:
         aws: The account and region.
-        pause: Seconds between two looks at what CloudFormation is doing.
+        pause: Seconds between two looks at what CloudFormation is doing, at most.
     """
 
     def __init__(self, aws: Aws, *, pause: float = _PAUSE) -> None:
@@ -255,8 +256,9 @@ class Stacks:
         return None if stack is None or stack.status == states.DELETED else stack
 
     def _at_rest(self, stack: Stack | None) -> Stack | None:
+        pauses = Pauses(self._pause)
         while stack is not None and states.is_busy(stack.status):
-            time.sleep(self._pause)
+            pauses.wait()
             stack = self.find(stack.id)
         return stack
 
@@ -265,6 +267,7 @@ class Stacks:
 
         Only the stack's own event is a sign of the end: right after the beginning, its status can still be that of before.
         """
+        pauses = Pauses(self._pause)
         with self._going_on(course.name):
             while True:
                 with explained():
@@ -273,7 +276,7 @@ class Stacks:
                     course.tell(event)
                 if course.has_ended:
                     return self._at_rest(self.find(stack_id))
-                time.sleep(self._pause)
+                pauses.wait()
 
     def _failed(self, stack: Stack, course: _Course) -> DeploymentError:
         found = causes(course.events)
