@@ -39,6 +39,10 @@ LONGEST_TOPIC = 256
 """Characters of a topic's name with everything in front and behind (SNS)."""
 
 
+LONGEST_STATE_MACHINE = 80
+"""Characters of the name of a state machine (Step Functions): a job's is ``<application>-<environment>-<job>``."""
+
+
 def aws_faults(manifest: Workload, *, application: str, environment: str) -> tuple[Problem, ...]:
     """What AWS would refuse in a manifest, with places in it.
 
@@ -55,7 +59,7 @@ def aws_faults(manifest: Workload, *, application: str, environment: str) -> tup
         *_routing(manifest),
         *_topics(manifest, prefix),
         *_order(manifest),
-        *_job(manifest),
+        *_job(manifest, prefix),
     )
 
 
@@ -179,10 +183,14 @@ def _order(manifest: Workload) -> Iterator[Problem]:
                 yield Problem((*path, other), message, "give it one, or wait for `start`")
 
 
-def _job(manifest: Workload) -> Iterator[Problem]:
+def _job(manifest: Workload, prefix: str) -> Iterator[Problem]:
     """EventBridge starts jobs by the minute, and Step Functions ends them by the second."""
     if not isinstance(manifest, ScheduledJob):
         return
+    name = prefix + manifest.name
+    if len(name) > LONGEST_STATE_MACHINE:
+        text = f"is too long: `{name}` on AWS must have at most {LONGEST_STATE_MACHINE} characters, not {len(name)}"
+        yield Problem(("name",), f"the job's name {text}", "shorten the name of the job, the environment or the application")
     schedule = parse_schedule(manifest.on.schedule)
     if isinstance(schedule, Every) and schedule.seconds % 60:
         yield Problem(("on", "schedule"), "`on.schedule` on AWS must be a whole number of minutes", "such as `@every 5m`")
