@@ -96,7 +96,8 @@ def test_what_aws_refuses(text: str, expected: tuple[str, str, str | None]) -> N
 
 
 def test_the_name_of_a_state_machine_with_all_that_is_around_it() -> None:
-    job = parse_workload(SourceText(Path("m.yml"), "m.yml", JOB.replace("name: job", f"name: {'j' * 40}") + "on: {schedule: none}\n"))
+    text = JOB.replace("name: job", f"name: {'j' * 40}") + "on: {schedule: none}\n"
+    job = parse_workload(SourceText(Path("m.yml"), "m.yml", text))
     assert aws_faults(job.model, application="a" * 30, environment="e" * 8) == ()
     (fault,) = aws_faults(job.model, application="a" * 31, environment="e" * 8)
     assert fault.path == ("name",)
