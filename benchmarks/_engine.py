@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from copilot.engine import Engine, ExecutionDetail, PipelineDefinition
+from copilot.engine import ExecutionDetail, LocalEngine, PipelineDefinition
 from copilot.local.client import connect, stop_server
 from copilot.local.docker.names import Names
 from copilot.local.home import Home
@@ -33,7 +33,7 @@ class Bench:
 
     folder: Path
     home: Home
-    engine: Engine
+    engine: LocalEngine
 
     @property
     def remote(self) -> Path:

@@ -100,4 +100,4 @@ def write_version(bench: Bench, version: str, status: int = 200) -> None:
 
 def url(bench: Bench, environment: str = "test") -> str:
     """Where an environment's front door answers."""
-    return next(e.url for e in bench.engine.environments("bench") if e.name == environment)
+    return next(e.url for e in bench.engine.environments("bench") if e.name == environment and e.url)

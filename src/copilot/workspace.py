@@ -86,7 +86,10 @@ class Workspace:
         check_name("application", application)
         workspace = cls(root.absolute())
         path = workspace.folder / _FILE
-        if write(path, _marker(application, engine)) == "differs" and (workspace.application, workspace.engine) != (application, engine):
+        if write(path, _marker(application, engine)) == "differs" and (workspace.application, workspace.engine) != (
+            application,
+            engine,
+        ):
             raise ConflictError(
                 f"this repository belongs to application `{workspace.application}` on the {workspace.engine} engine",
                 hint=f"to move it to another, delete {_FOLDER}/{_FILE} first",

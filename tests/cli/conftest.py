@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from copilot.cli._root import run
-from copilot.engine import Engine
+from copilot.engine import LocalEngine as ConnectedEngine
 from copilot.local.client import connect, start_server, stop_server
 from copilot.local.frontdoor.caddy import Caddy
 from copilot.local.home import Home
@@ -188,7 +188,7 @@ class LocalEngine:
     """A local engine whose server runs for all tests of this folder. Each test makes applications of its own."""
 
     home: Home
-    engine: Engine
+    engine: ConnectedEngine
 
 
 @pytest.fixture(scope="session")

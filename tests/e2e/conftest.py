@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import pytest
 
-from copilot.engine import ActionState, Engine, ExecutionDetail
+from copilot.engine import ActionState, ExecutionDetail, LocalEngine
 from copilot.local.client import connect, server_status, start_server, stop_server
 from copilot.local.home import Home
 from tests import gitrepo
@@ -118,7 +118,7 @@ class Site:
             made.mkdir()
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> LocalEngine:
         """The engine as it is now; its server is not started for that."""
         return connect(self.home, start=False)
 

@@ -16,6 +16,7 @@ from tests.cli.pipeline.conftest import Shop, action_of
 
 def served(shop: Shop, environment: str) -> str:
     url = connect(Home.default()).environment(shop.app, environment).url
+    assert url is not None
     with urllib.request.urlopen(url, timeout=5) as response:
         return str(response.read().decode())
 

@@ -14,7 +14,7 @@ from copilot.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from copilot.aws.packaging import Package, Packager, Target
+    from copilot.aws.packaging import Images, Package, Packager, Target
     from copilot.aws.services import Services
     from copilot.aws.stacks import Explain
     from copilot.cli._context import Context
@@ -134,6 +134,8 @@ def package(
         images = packager.publish(documents, lambda line: say(dim(f"  {line}")), revision=revision, tag=tag)
     else:
         images = packager.named(documents, tag)
+        if diff and tag is None:
+            images = {target: _deployed_images(packager, target, images[target])}
     made = packager.package(target, documents[target], images[target], upload=upload)
     if diff:
         request = packager.request(made, tags={}, rollback=True)
@@ -151,6 +153,19 @@ def package(
     for path in made.write(output_dir):
         say(f"  wrote {shown_path(path)}")
     return True
+
+
+def _deployed_images(packager: Packager, target: Target, named: Images) -> Images:
+    """The images that run now, as far as there are some: what is not built yet is no difference."""
+    from dataclasses import replace
+
+    from copilot.aws import names
+    from copilot.aws.stacks import Stacks
+
+    workload, environment = target
+    stack = Stacks(packager.place(environment).aws).find(names.workload_stack(packager.application, environment, workload))
+    current = stack.parameters.get("ContainerImage") if stack is not None else None
+    return replace(named, main=current) if named.main is not None and current else named
 
 
 def _deploy_one(packager: Packager, made: Package, flags: DeployFlags, *, job: bool) -> str | None:

@@ -98,7 +98,8 @@ def logs(
         if not tasks:
             raise NotFoundError(
                 f"job `{deployed.name}` has not printed anything in environment `{deployed.environment}` yet",
-                hint=f"run it with `copilot job run --name {deployed.name} --env {deployed.environment}`",
+                hint="a run that has just begun takes a minute until it prints; "
+                f"`copilot job run --name {deployed.name} --env {deployed.environment}` begins one",
             )
         query = LogQuery(query.group, query.begin, query.end, tasks, machine=machine)
     print_logs(deployed, query, follow=follow, limit=limit, as_json=as_json)

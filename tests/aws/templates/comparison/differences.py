@@ -51,6 +51,10 @@ OTHERWISE: Mapping[str, frozenset[str]] = {
 """Properties whose values differ, by the type of the resource. Policies are there for what they allow."""
 
 
+VARIABLES = frozenset({"PORT"})
+"""Environment variables of the main container that only ours have."""
+
+
 def alike(resources: Mapping[str, Any]) -> dict[str, Any]:
     """Resources with their types and conditions, and the properties that are the same in AWS Copilot's."""
     return {
@@ -71,4 +75,14 @@ def alike(resources: Mapping[str, Any]) -> dict[str, Any]:
 def _property(key: str, value: Any) -> Any:
     if key == "TargetTrackingScalingPolicyConfiguration" and "Metrics" in value.get("CustomizedMetricSpecification", {}):
         return {name: item for name, item in value.items() if name != "CustomizedMetricSpecification"}
+    if key == "ContainerDefinitions":
+        return [{**container, "Environment": _told(container)} for container in value]
     return value
+
+
+def _told(container: Mapping[str, Any]) -> Any:
+    """A container's environment, without what only ours are told."""
+    variables = container["Environment"]
+    if isinstance(variables, Mapping):
+        return {name: value for name, value in variables.items() if name not in VARIABLES}
+    return [each for each in variables if each["Name"] not in VARIABLES]

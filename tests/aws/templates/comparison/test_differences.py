@@ -7,7 +7,7 @@ import pytest
 
 from copilot.aws.templates.environment.stack import environment_stack
 from copilot.aws.templates.rendering import render
-from tests.aws.templates.comparison.differences import ADDED, GONE, OTHERWISE
+from tests.aws.templates.comparison.differences import ADDED, GONE, OTHERWISE, VARIABLES
 from tests.aws.templates.comparison.environments import ORIGINALS as ENVIRONMENTS
 from tests.aws.templates.comparison.environments import STACK
 from tests.aws.templates.comparison.resolving import resolved
@@ -26,7 +26,7 @@ IN_OTHER_WORDS = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(GONE | ADDED))
+@pytest.mark.parametrize("name", sorted(GONE | ADDED | VARIABLES))
 def test_each_resource_that_differs_is_explained(name: str) -> None:
     assert f"`{name}`" in DOCUMENT
 

@@ -42,8 +42,12 @@ def test_resources_are_those_of_aws_copilot_property_by_property(name: str) -> N
 def test_nothing_is_replaced(name: str) -> None:
     stack = _stack(ORIGINALS[name])
     ours = resolved(render(stack.template), stack.parameters)
-    before = json.dumps({"Resources": ORIGINALS[name].resources})
-    assert_updates_in_place(before, json.dumps({"Resources": ours["Resources"]}))
+    # A task definition is another one with each release.
+    before, after = (
+        {key: value for key, value in resources.items() if key != "TaskDefinition"}
+        for resources in (ORIGINALS[name].resources, ours["Resources"])
+    )
+    assert_updates_in_place(json.dumps({"Resources": before}), json.dumps({"Resources": after}))
 
 
 @pytest.mark.parametrize("name", ORIGINALS)

@@ -14,6 +14,7 @@ ALWAYS = {
     "COPILOT_SERVICE_NAME": {"Ref": "WorkloadName"},
     "COPILOT_SERVICE_DISCOVERY_ENDPOINT": "test.my-app.local",
 }
+PORT = {"PORT": {"Ref": "ContainerPort"}}
 
 
 def _address(output: str) -> dict[str, object]:
@@ -23,9 +24,9 @@ def _address(output: str) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("text", "more"),
     [
-        (WEB, _address("PublicLoadBalancerDNSName")),
-        (BACKEND, {}),
-        (BACKEND + "http: {path: /}\n", _address("InternalLoadBalancerDNSName")),
+        (WEB, PORT | _address("PublicLoadBalancerDNSName")),
+        (BACKEND, PORT),
+        (BACKEND + "http: {path: /}\n", PORT | _address("InternalLoadBalancerDNSName")),
         (WORKER, {"COPILOT_QUEUE_URI": {"Ref": "EventsQueue"}}),
         (JOB, {}),
     ],
@@ -38,6 +39,7 @@ def test_variables_of_the_manifest_win() -> None:
     text = BACKEND + "variables: {COPILOT_SERVICE_NAME: mine, LEVEL: 3, TABLE: {from_cfn: Table}}\n"
     assert variables_of(main_container(text)) == {
         **ALWAYS,
+        **PORT,
         "COPILOT_SERVICE_NAME": "mine",
         "LEVEL": "3",
         "TABLE": {"Fn::ImportValue": "Table"},
@@ -63,6 +65,7 @@ def test_outputs_of_the_addons_are_variables_unless_they_are_something_else() ->
     variables = variables_of(main_container(BACKEND, addons=Addons("https://bucket/addons.yml", outputs=outputs)))
     assert variables == {
         **ALWAYS,
+        **PORT,
         "GROUP": {"Fn::GetAtt": ["AddonsStack", "Outputs.Group"]},
         "MY_TABLE_NAME": {"Fn::GetAtt": ["AddonsStack", "Outputs.MyTableName"]},
     }

@@ -74,11 +74,18 @@ def _main(settings: WorkloadSettings, shared: Mapping[str, Any]) -> ecs.Containe
     return ecs.ContainerDefinition(
         Name=Ref("WorkloadName"),
         Image=Ref("ContainerImage"),
-        Environment=environment(shared, manifest.variables, {name: path for name, (path, _) in mounts.items()}),
+        Environment=environment(
+            {**shared, **_port(settings)}, manifest.variables, {name: path for name, (path, _) in mounts.items()}
+        ),
         EnvironmentFiles=[env_files(manifest)[manifest.name].property()],
         LogConfiguration=main_logging(manifest),
         **optional,
     )
+
+
+def _port(settings: WorkloadSettings) -> dict[str, Any]:
+    """The port that requests come to, by the name under which the local engine tells it too."""
+    return {"PORT": Ref("ContainerPort")} if main_port(settings.manifest) else {}
 
 
 def _sidecar(
