@@ -161,7 +161,7 @@ def test_only_what_the_pipeline_deploys(cli: Cli) -> None:
     assert written() == ["tick-test.params.json", "tick-test.stack.yml", "web-test.params.json", "web-test.stack.yml"]
 
 
-@pytest.mark.parametrize("name", [f"pipeline-{APP}-fast-Pipeline-1ABC2DEF3GHIJ", "fast"])
+@pytest.mark.parametrize("name", [f"pipeline-{APP}-fast-Pipeline-1ABC2DEF3GHIJ", "fast"], ids=["generated", "oldest layout"])
 def test_codebuild_knows_which_pipeline_it_builds_for(cli: Cli, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     pipeline("test", folder="copilot/pipelines/fast/manifest.yml", name="fast")
     monkeypatch.setenv("CODEBUILD_INITIATOR", f"codepipeline/{name}")
