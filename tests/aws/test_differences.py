@@ -243,3 +243,14 @@ def test_a_type_cannot_change() -> None:
 )
 def test_values_in_short(value: Any, text: str) -> None:
     assert brief(value) == text
+
+
+def test_the_source_of_a_new_function_is_not_shown() -> None:
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {"Code": {"ZipFile": "import json\n\nprint(json)\n"}, "Timeout": 3},
+    }
+    text = "\n".join(map(str, lines_of(difference({}, {"Resources": {"F": function}}))))
+    assert "import json" not in text
+    assert "ZipFile: (3 lines)" in text
+    assert "Timeout: '3'" in text

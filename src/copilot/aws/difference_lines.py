@@ -108,9 +108,15 @@ def _resource(resource: ResourceChange, description: str | None) -> Iterator[Lin
 def _whole(resource: Any) -> Iterator[Line]:
     """What a new resource is made with; its type and description are in its first line already."""
     shown = {key: value for key, value in resource.items() if key not in {"Type", "Metadata", "Properties"}}
-    whole = {**shown, **resource.get("Properties", {})}
+    whole = {**shown, **{key: _shortened(value) for key, value in resource.get("Properties", {}).items()}}
     if whole:
         yield from _yaml("add", whole, 1)
+
+
+def _shortened(value: Any) -> Any:
+    """A property without the source of a function, which says nothing to who reads what would change."""
+    source = value.get("ZipFile") if isinstance(value, Mapping) else None
+    return {**value, "ZipFile": f"({source.count(chr(10))} lines)"} if isinstance(source, str) else value
 
 
 def _place(change: PropertyChange, name: str, depth: int) -> Iterator[Line]:
