@@ -6,8 +6,11 @@ STAMP := $(VENV)/.installed
 
 .PHONY: test demo lint format clean
 
+# One worker more than there are cores: many tests wait for a process, a container or a server.
+WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 test: lint
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -32,7 +32,7 @@ def test_commands_groups_and_flags() -> None:
 
 
 def test_hidden_flags_are_not_offered() -> None:
-    assert "--region" not in completed("env", "init", "--")
+    assert "--default-config" not in completed("env", "init", "--")
     assert "--port" in completed("env", "init", "--")
 
 

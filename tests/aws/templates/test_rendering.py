@@ -49,6 +49,11 @@ def test_text_stays_text(value: str) -> None:
     assert yaml.safe_load(dump({"x": value})) == {"x": value}
 
 
+@pytest.mark.parametrize("value", [{"Ref": [""]}, {"Ref": None}, {"Fn::Sub": True}, {"Fn::GetAtt": "A.Arn"}])
+def test_what_is_no_function_is_written_all_the_same(value: Any) -> None:
+    assert "x:" in dump({"x": value})
+
+
 def test_descriptions_by_logical_id() -> None:
     assert descriptions(_template().to_dict()) == {"Cluster": "A cluster"}
 

@@ -74,7 +74,7 @@ class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[mi
 def _mapping(dumper: Any, data: Mapping[str, Any]) -> Any:
     if len(data) == 1:
         ((key, value),) = data.items()
-        if key == "Ref":
+        if key == "Ref" and isinstance(value, str):
             return dumper.represent_scalar("!Ref", value)
         if key == "Fn::GetAtt" and isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
             return dumper.represent_scalar("!GetAtt", ".".join(value))
