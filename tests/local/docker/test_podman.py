@@ -11,6 +11,7 @@ from copilot.engine import Deployment
 from copilot.errors import BuildError
 from copilot.local.docker.names import Names
 from copilot.local.docker.superseded import remove_superseded
+from copilot.local.frontdoor.caddy import Caddy
 from copilot.local.home import Home
 from copilot.release.description import Sidecar, Volume
 from tests.docker import BASE, DOCKERFILE, DockerEngine
@@ -80,6 +81,7 @@ def test_a_job(home: Home, tasks: Tasks) -> None:
         site.jobs.remove_all("shop", "test")
         site.deployer.remove_environment("shop", "test")
         site.close()
+        Caddy(home).stop()
 
 
 def test_why_a_build_failed(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
