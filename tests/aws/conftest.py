@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,16 +24,15 @@ _DEADLINE = 60.0
 _ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="session")
-def emulator() -> Iterator[str]:
-    """The address of a running emulator, one for each process of the test run."""
+@contextmanager
+def running(module: str) -> Iterator[str]:
+    """Run an emulator, a module of these tests; the answer is its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-W", "ignore", "-m", "tests.aws.emulated_stack_sets", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(
-        command,
+        [sys.executable, "-W", "ignore", "-m", module, "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=_ROOT,
@@ -44,6 +44,13 @@ def emulator() -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[str]:
+    """The address of a running emulator, one for each process of the test run."""
+    with running("tests.aws.emulated_stack_sets") as url:
+        yield url
 
 
 @pytest.fixture

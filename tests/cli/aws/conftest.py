@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,7 +15,6 @@ from copilot.workspace import Workspace
 from tests.aws import conftest as on_aws
 
 APP = "shop"
-_ROOT = Path(__file__).parents[3]
 
 aws_environment = on_aws.aws_environment
 aws = on_aws.aws
@@ -29,24 +23,8 @@ aws = on_aws.aws
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[str]:
     """The address of a running emulator that makes whole workloads, one for each process of the test run."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-W", "ignore", "-m", "tests.cli.aws.emulator", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=_ROOT,
-        env={**os.environ, "MOTO_PORT": str(port)},
-    )
-    try:
-        on_aws._wait(process, url)
+    with on_aws.running("tests.cli.aws.emulator") as url:
         yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=10)
 
 
 @pytest.fixture
