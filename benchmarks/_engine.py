@@ -91,7 +91,7 @@ class Bench:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if any(e.number == number for e in self.engine.executions("bench", "bench")):
-                detail = self.engine.execution("bench", "bench", number)
+                detail = self.engine.execution("bench", "bench", str(number))
                 if detail.summary.ended_at is not None:
                     return detail
             time.sleep(0.25)

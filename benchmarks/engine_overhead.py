@@ -49,8 +49,7 @@ def _plan(repository: str) -> Plan:
 
 
 def _pipeline(bench: Bench) -> float:
-    number = bench.engine.start_execution("bench", "bench").number
-    detail = bench.wait(number)
+    detail = bench.wait(int(bench.engine.start_execution("bench", "bench").id))
     if detail.summary.status != "Succeeded":
         raise RuntimeError(detail.model_dump_json())
     actions = detail.stages[-1].actions

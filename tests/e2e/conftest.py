@@ -170,7 +170,7 @@ class Site:
 
     def release(self, version: str) -> None:
         """Push a version and bring it to prod."""
-        number = 1 + max((e.number for e in self.engine.executions("shop", PIPELINE)), default=0) if self.has_pipeline() else 1
+        number = 1 + max((int(e.id) for e in self.engine.executions("shop", PIPELINE)), default=0) if self.has_pipeline() else 1
         self.push(version)
         if number == 1:
             self.copilot("pipeline", "update", "--yes")
@@ -181,7 +181,7 @@ class Site:
         return bool(self.engine.pipelines("shop"))
 
     def execution(self, number: int) -> ExecutionDetail:
-        return self.engine.execution("shop", PIPELINE, number)
+        return self.engine.execution("shop", PIPELINE, str(number))
 
     def action(self, number: int, name: str) -> ActionState:
         return next(a for stage in self.execution(number).stages for a in stage.actions if a.name == name)
@@ -193,7 +193,7 @@ class Site:
 
     def approve(self, number: int) -> None:
         self.wait_for(number, "ApprovePromotionTo-prod", "InProgress")
-        self.engine.decide("shop", PIPELINE, number, "ApprovePromotionTo-prod", approve=True, approver="Ana")
+        self.engine.decide("shop", PIPELINE, str(number), "ApprovePromotionTo-prod", approve=True, approver="Ana")
 
     def served(self, environment: str) -> str:
         """What the front door of an environment answers; the server need not run."""

@@ -128,7 +128,7 @@ def test_a_push_is_built_once_and_promoted_by_its_digest(container_site: Contain
         site.push("sick")
         site.wait_for(4, "CreateOrUpdate-web-test", "InProgress")
         eventually(lambda: len(containers(docker, site.home, "test")) == 4)
-        site.engine.stop("shop", PIPELINE, 4, abandon=True)
+        site.engine.stop("shop", PIPELINE, "4", abandon=True)
         eventually(lambda: len(containers(docker, site.home, "test")) == 2)
     assert list(dict.fromkeys(in_test)) == ["1", "2", "bad"]
     assert list(dict.fromkeys(in_prod)) == ["1", "2"]

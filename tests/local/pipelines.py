@@ -72,28 +72,33 @@ class Local:
         self.service.put_pipeline(definition)
         return definition.name
 
-    def execution(self, pipeline: str, number: int | None = None) -> ExecutionDetail:
+    def execution(self, pipeline: str, id_: str | None = None) -> ExecutionDetail:
         """One execution; None: the newest."""
-        return self.service.execution(APP, pipeline, number)
+        return self.service.execution(APP, pipeline, id_)
 
-    def action(self, pipeline: str, name: str, number: int | None = None) -> ActionState:
+    def action(self, pipeline: str, name: str, id_: str | None = None) -> ActionState:
         """One action of an execution."""
-        return next(a for stage in self.execution(pipeline, number).stages for a in stage.actions if a.name == name)
+        return next(a for stage in self.execution(pipeline, id_).stages for a in stage.actions if a.name == name)
 
     def revisions(self, pipeline: str) -> list[str]:
         """The commits of all executions, oldest first."""
         summaries = self.service.executions(APP, pipeline, 100)
         return [s.revision.id if s.revision else "" for s in reversed(summaries)]
 
-    def ended(self, pipeline: str, number: int | None = None) -> ExecutionDetail:
+    def ended(self, pipeline: str, id_: str | None = None) -> ExecutionDetail:
         """Wait until an execution has ended."""
         self.until(lambda: bool(self.service.executions(APP, pipeline)))
-        self.until(lambda: self.execution(pipeline, number).summary.ended_at is not None)
-        return self.execution(pipeline, number)
+        self.until(lambda: self.execution(pipeline, id_).summary.ended_at is not None)
+        return self.execution(pipeline, id_)
 
     def until(self, condition: Callable[[], bool], seconds: float = 20.0) -> None:
         """Wait until a condition holds, without taking too much of the processor from what is waited for."""
         eventually(condition, seconds, every=0.03)
+
+
+def later(execution: str, by: int = 1) -> str:
+    """The id of the execution that comes so many after one."""
+    return str(int(execution) + by)
 
 
 @dataclass
@@ -152,31 +157,31 @@ class Project:
         gitrepo.write(self.work, "build.sh", script)
         return gitrepo.commit(self.work, "test.sh", tests, f"Version {version}")
 
-    def push(self, version: str, **changes: Any) -> int:
-        """Commit a version and push it; the answer is the number of its execution."""
+    def push(self, version: str, **changes: Any) -> str:
+        """Commit a version and push it; the answer is the id of its execution."""
         self.commit(version, **changes)
         gitrepo.push(self.work, "main")
-        return self.service.executions(APP, self.pipeline, 1)[0].number
+        return self.service.executions(APP, self.pipeline, 1)[0].id
 
-    def execution(self, number: int) -> ExecutionDetail:
+    def execution(self, id_: str) -> ExecutionDetail:
         """One execution."""
-        return self.local.execution(self.pipeline, number)
+        return self.local.execution(self.pipeline, id_)
 
-    def ended(self, number: int) -> ExecutionDetail:
+    def ended(self, id_: str) -> ExecutionDetail:
         """Wait until an execution has ended."""
-        return self.local.ended(self.pipeline, number)
+        return self.local.ended(self.pipeline, id_)
 
-    def action(self, number: int, name: str) -> ActionState:
+    def action(self, id_: str, name: str) -> ActionState:
         """One action of an execution."""
-        return self.local.action(self.pipeline, name, number)
+        return self.local.action(self.pipeline, name, id_)
 
-    def reaches(self, number: int, name: str, status: str = "InProgress") -> None:
+    def reaches(self, id_: str, name: str, status: str = "InProgress") -> None:
         """Wait until an action of an execution has a status."""
-        self.local.until(lambda: self.action(number, name).status == status)
+        self.local.until(lambda: self.action(id_, name).status == status)
 
-    def log(self, number: int, stage: str, action: str) -> str:
+    def log(self, id_: str, stage: str, action: str) -> str:
         """All that an action printed."""
-        return self.service.log(APP, self.pipeline, number, stage, action).text
+        return self.service.log(APP, self.pipeline, id_, stage, action).text
 
     def served(self, environment: str) -> str:
         """What the service answers in an environment."""

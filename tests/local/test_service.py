@@ -17,7 +17,7 @@ from copilot.errors import ConflictError, CopilotError, NotFoundError, Unsupport
 from copilot.release.description import ReleaseDescription
 from tests import gitrepo
 from tests.local.harness import get
-from tests.local.pipelines import APP, Local, Project, engine
+from tests.local.pipelines import APP, Local, Project, engine, later
 
 
 @pytest.fixture(scope="module")
@@ -318,7 +318,7 @@ def test_failed_tests_bring_the_last_good_release_back(local: Local) -> None:
     assert project.ended(good).summary.status == "Succeeded"
     bad = project.push("2", tests="exit 1")
     assert project.ended(bad).summary.status == "Failed"
-    back = project.ended(bad + 1).summary
+    back = project.ended(later(bad)).summary
     assert (back.status, back.rollback_of, back.trigger) == ("Succeeded", f"DeployTo-{test}", f"rollback to #{good}")
     assert project.served(test) == "1"
     tasks = local.service.service(APP, "api").environments
@@ -385,23 +385,25 @@ def test_a_missing_or_broken_buildspec_is_explained(local: Local) -> None:
     gitrepo.run(project.work, "rm", "--quiet", "copilot/buildspec.yml")
     commit = gitrepo.commit(project.work, "other", "1")
     gitrepo.push(project.work, "main")
-    project.ended(number + 1)
-    failed = project.action(number + 1, "Build")
+    project.ended(later(number))
+    failed = project.action(later(number), "Build")
     assert failed.summary == f"`copilot/buildspec.yml` is not in {commit[:7]}"
     assert failed.details == ("Commit and push it: git add copilot/buildspec.yml",)
     gitrepo.commit(project.work, "copilot/buildspec.yml", "version: 0.2\nphases: {biuld: {commands: [x]}}\n")
     gitrepo.push(project.work, "main")
-    project.ended(number + 2)
-    failed = project.action(number + 2, "Build")
+    project.ended(later(number, 2))
+    failed = project.action(later(number, 2), "Build")
     text = "\n".join([failed.summary, *failed.details])
     assert "copilot/buildspec.yml:2" in text
     assert "copilot/buildspec.yml:2:10: unknown key `biuld`" in failed.summary
     assert "did you mean `build`?" in text
-    assert text in project.log(number + 2, "Build", "Build")
+    assert text in project.log(later(number, 2), "Build", "Build")
     gitrepo.commit(project.work, "copilot/buildspec.yml", "version: 0.2\nphases: {build: {commands: ['true']}}\n")
     gitrepo.push(project.work, "main")
-    project.ended(number + 3)
-    assert project.action(number + 3, "Build").summary == "the buildspec puts out no artifacts, so there is nothing to deploy"
+    project.ended(later(number, 3))
+    assert (
+        project.action(later(number, 3), "Build").summary == "the buildspec puts out no artifacts, so there is nothing to deploy"
+    )
 
 
 COPILOT_BUILD = """\
@@ -420,21 +422,21 @@ def test_what_is_wrong_with_the_manifests_of_a_commit_reaches_the_log_and_the_ac
     manifest = "name: api\ntype: Backend Service\nimage: {build: Dockerfile, port: 80}\ncuont: 2\nmemory: much\n"
     gitrepo.commit(project.work, "copilot/api/manifest.yml", manifest)
     gitrepo.push(project.work, "main")
-    project.ended(1)
-    log = project.log(1, "Build", "Build")
+    project.ended("1")
+    log = project.log("1", "Build", "Build")
     for expected in ("copilot/api/manifest.yml:4:1: unknown key `cuont`", "did you mean `count`?", "manifest.yml:5:9"):
         assert expected in log
     assert "Traceback" not in log
-    failed = project.action(1, "Build")
+    failed = project.action("1", "Build")
     assert "copilot pipeline build" in failed.summary
     assert any("cuont" in line for line in failed.details)
     # The workload is not in the repository any more, and the plan still has it.
     gitrepo.run(project.work, "rm", "--quiet", "copilot/api/manifest.yml")
     gitrepo.commit(project.work, "other", "1")
     gitrepo.push(project.work, "main")
-    project.ended(2)
-    assert any("copilot/api/manifest.yml" in line for line in project.action(2, "Build").details)
-    assert "Traceback" not in project.log(2, "Build", "Build")
+    project.ended("2")
+    assert any("copilot/api/manifest.yml" in line for line in project.action("2", "Build").details)
+    assert "Traceback" not in project.log("2", "Build", "Build")
 
 
 def test_a_build_that_puts_out_no_release_fails_its_deployment_and_can_be_rejected(local: Local) -> None:
@@ -548,7 +550,7 @@ def test_an_approval_shows_what_it_would_change(local: Local) -> None:
     gitrepo.run(project.work, "checkout", "--quiet", "--orphan", "new", "--")
     project.commit("4")
     gitrepo.push(project.work, "--force", "new:main")
-    third = second + 1
+    third = later(second)
     project.reaches(third, approval)
     (promotion,) = local.service.promotions(APP, project.pipeline)
     assert [c.summary for c in promotion.commits] == ["Version 4"]
@@ -583,7 +585,7 @@ def test_logs_are_read_while_they_grow(local: Local, gate: Path) -> None:
         with pytest.raises(NotFoundError, match="has no action"):
             read(stage, action, attempt=attempt)
     with pytest.raises(NotFoundError, match="no execution #99"):
-        local.service.log(APP, project.pipeline, 99, "Build", "Build")
+        local.service.log(APP, project.pipeline, "99", "Build", "Build")
     project.reaches(number, f"ApprovePromotionTo-{test}")
     local.service.stop(APP, project.pipeline, number)
     for action in (f"ApprovePromotionTo-{test}", f"CreateOrUpdate-api-{test}"):
@@ -661,8 +663,8 @@ def test_starting_where_nothing_is(local: Local) -> None:
     with pytest.raises(NotFoundError):
         local.service.start_execution(APP, "nothing")
     with pytest.raises(CopilotError):
-        local.service.retry(APP, "nothing", 1)
+        local.service.retry(APP, "nothing", "1")
     with pytest.raises(CopilotError):
-        local.service.stop(APP, "nothing", 1)
+        local.service.stop(APP, "nothing", "1")
     with pytest.raises(CopilotError):
         local.service.rollback(APP, "nothing", "DeployTo-test")

@@ -207,7 +207,10 @@ class LocalEngine(Engine, Protocol):
         ...
 
     def delete_pipeline(self, app: str, name: str, delete_secret: bool = False) -> None:
-        """Remove the pipeline, its hook and its history; what it deployed stays. Raises ConflictError while an execution runs."""
+        """Remove the pipeline, what tells it of pushes, and its history; what it deployed stays.
+
+        Raises ConflictError while an execution runs, where the engine would have to wait for it.
+        """
         ...
 
     def start_execution(self, app: str, name: str, revision: str | None = None, trigger: str = "run") -> ExecutionSummary:
@@ -218,12 +221,15 @@ class LocalEngine(Engine, Protocol):
         """Newest first."""
         ...
 
-    def execution(self, app: str, name: str, number: int | None = None) -> ExecutionDetail:
-        """None: the newest. Raises NotFoundError."""
+    def execution(self, app: str, name: str, execution: str | None = None) -> ExecutionDetail:
+        """The one of that id; None: the newest. Raises NotFoundError.
+
+        An engine with long ids takes a beginning of one, too, and raises UsageError if several begin so.
+        """
         ...
 
     def log(
-        self, app: str, name: str, number: int, stage: str, action: str, attempt: int | None = None, offset: int = 0
+        self, app: str, name: str, execution: str, stage: str, action: str, attempt: int | None = None, offset: int = 0
     ) -> LogChunk:
         """An action's log from a byte offset; attempt None: the newest."""
         ...
@@ -233,20 +239,20 @@ class LocalEngine(Engine, Protocol):
         ...
 
     def decide(
-        self, app: str, name: str, number: int, action: str, approve: bool, approver: str, comment: str = ""
+        self, app: str, name: str, execution: str, action: str, approve: bool, approver: str, comment: str = ""
     ) -> ExecutionSummary:
         """Approve or reject. Raises ConflictError when that approval does not wait any more."""
         ...
 
-    def retry(self, app: str, name: str, number: int, mode: RetryMode = "failed") -> ExecutionSummary:
+    def retry(self, app: str, name: str, execution: str, mode: RetryMode = "failed") -> ExecutionSummary:
         """Retry the failed stage of an execution. Raises ConflictError when a newer execution has entered the stage."""
         ...
 
-    def stop(self, app: str, name: str, number: int, abandon: bool = False) -> ExecutionSummary:
+    def stop(self, app: str, name: str, execution: str, abandon: bool = False) -> ExecutionSummary:
         """Stop an execution: after its in-progress actions, or abandoning them."""
         ...
 
-    def rollback(self, app: str, name: str, stage: str, to: int | None = None) -> ExecutionSummary:
+    def rollback(self, app: str, name: str, stage: str, to: str | None = None) -> ExecutionSummary:
         """Deploy again what an earlier execution deployed in a stage; None: the last but one to pass it."""
         ...
 

@@ -321,9 +321,17 @@ class Revision(Value):
 
 
 class ExecutionSummary(Value):
-    """One line of an execution list. ``number`` counts from 1 in its pipeline; ``trigger`` says what started it."""
+    """One line of an execution list.
 
-    number: int
+    Attributes:
+        id: What the engine calls it: its number on this machine, a UUID on AWS.
+        number: Counts from 1 in its pipeline; None on AWS, which does not count.
+        trigger: What started it.
+        rollback_of: For a rollback: the stage that it brings back.
+    """
+
+    id: str
+    number: int | None = None
     status: ExecutionStatus
     trigger: str
     revision: Revision | None
@@ -390,11 +398,11 @@ class WorkloadPromotion(Value):
 
 
 class Promotion(Value):
-    """What a waiting approval would release to its environment."""
+    """What a waiting approval would release to its environment. ``execution`` is an id."""
 
     app: str
     pipeline_name: str
-    execution: int
+    execution: str
     stage: str
     action: str
     environment: str

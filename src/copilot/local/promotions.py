@@ -43,7 +43,7 @@ class Promotions:
         return Promotion(
             app=record.app,
             pipeline_name=record.pipeline,
-            execution=record.number,
+            execution=str(record.number),
             stage=stage.name,
             action=action.name,
             environment=action.environment,

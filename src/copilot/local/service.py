@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from copilot.engine import (
@@ -47,6 +48,7 @@ from copilot.release.execution import RetryMode
 
 FRONT_DOOR_PORTS = range(8080, 65536)
 """Where the port of an environment is looked for when `env init` is not told."""
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 class LocalService(JobOperations):
@@ -309,22 +311,24 @@ class LocalService(JobOperations):
         self._store.catalog.pipeline(app, name)
         return [views.execution_summary(r) for r in self._store.executions.history(app, name, limit)]
 
-    def execution(self, app: str, name: str, number: int | None = None) -> ExecutionDetail:
+    def execution(self, app: str, name: str, execution: str | None = None) -> ExecutionDetail:
         """See `LocalEngine`."""
         self._store.catalog.pipeline(app, name)
         disabled = self._store.catalog.disabled_transitions(app, name)
-        return views.execution_detail(self._store.executions.get(app, name, number), disabled)
+        return views.execution_detail(
+            self._store.executions.get(app, name, None if execution is None else _number(execution)), disabled
+        )
 
     def log(
-        self, app: str, name: str, number: int, stage: str, action: str, attempt: int | None = None, offset: int = 0
+        self, app: str, name: str, execution: str, stage: str, action: str, attempt: int | None = None, offset: int = 0
     ) -> LogChunk:
         """See `LocalEngine`."""
-        record = self._store.executions.get(app, name, number)
+        record = self._store.executions.get(app, name, _number(execution))
         tries = [a for a in self._store.executions.attempts(record.id) if (a.stage, a.action) == (stage, action)]
         chosen = [a for a in tries if attempt is None or a.number == attempt]
         if not chosen:
             raise NotFoundError(
-                f"execution #{number} has no action `{action}` in stage `{stage}`", hint="See `copilot pipeline status`"
+                f"execution #{record.number} has no action `{action}` in stage `{stage}`", hint="See `copilot pipeline status`"
             )
         newest = chosen[-1]
         finished = newest.ended_at is not None or (newest.status == "Pending" and not record.state.active)
@@ -336,26 +340,26 @@ class LocalService(JobOperations):
         return self._promotions.waiting(app, name)
 
     def decide(
-        self, app: str, name: str, number: int, action: str, approve: bool, approver: str, comment: str = ""
+        self, app: str, name: str, execution: str, action: str, approve: bool, approver: str, comment: str = ""
     ) -> ExecutionSummary:
         """See `LocalEngine`."""
         self._store.catalog.pipeline(app, name)
         summary = f"{'approved' if approve else 'rejected'} by {approver}" + (f": {comment}" if comment else "")
-        record = self._scheduler.decide_approval(app, name, number, action, approve=approve, summary=summary)
+        record = self._scheduler.decide_approval(app, name, _number(execution), action, approve=approve, summary=summary)
         return views.execution_summary(record)
 
-    def retry(self, app: str, name: str, number: int, mode: RetryMode = "failed") -> ExecutionSummary:
+    def retry(self, app: str, name: str, execution: str, mode: RetryMode = "failed") -> ExecutionSummary:
         """See `LocalEngine`."""
-        return views.execution_summary(self._scheduler.retry(app, name, number, mode))
+        return views.execution_summary(self._scheduler.retry(app, name, _number(execution), mode))
 
-    def stop(self, app: str, name: str, number: int, abandon: bool = False) -> ExecutionSummary:
+    def stop(self, app: str, name: str, execution: str, abandon: bool = False) -> ExecutionSummary:
         """See `LocalEngine`."""
-        return views.execution_summary(self._scheduler.stop(app, name, number, abandon=abandon))
+        return views.execution_summary(self._scheduler.stop(app, name, _number(execution), abandon=abandon))
 
-    def rollback(self, app: str, name: str, stage: str, to: int | None = None) -> ExecutionSummary:
+    def rollback(self, app: str, name: str, stage: str, to: str | None = None) -> ExecutionSummary:
         """See `LocalEngine`."""
         self._check_stage(app, name, stage)
-        return views.execution_summary(self._scheduler.roll_back(app, name, stage, to))
+        return views.execution_summary(self._scheduler.roll_back(app, name, stage, None if to is None else _number(to)))
 
     def set_transition(self, app: str, name: str, stage: str, enabled: bool, reason: str = "") -> None:
         """See `LocalEngine`."""
@@ -370,3 +374,10 @@ class LocalService(JobOperations):
         stages = [s.name for s in self._store.catalog.pipeline(app, name).definition.plan.stages]
         if stage not in stages:
             raise NotFoundError(f"pipeline `{name}` has no stage `{stage}`", hint=f"It has: {', '.join(stages)}")
+
+
+def _number(execution: str) -> int:
+    """An execution's number from its id. Raises NotFoundError for what cannot be one."""
+    if not _NUMBER.fullmatch(execution):
+        raise NotFoundError(f"there is no execution `{execution}`", hint="executions have numbers; see `copilot pipeline status`")
+    return int(execution)

@@ -35,6 +35,7 @@ ACCOUNT = "local"
 def execution_summary(record: ExecutionRecord) -> ExecutionSummary:
     """One line of an execution."""
     return ExecutionSummary(
+        id=str(record.number),
         number=record.number,
         status=record.state.status,
         trigger=record.trigger,

@@ -18,7 +18,7 @@ FAILED = execution(SOURCE, BUILD, stage("DeployTo-test", "Failed", TESTS), PROD_
 
 
 def test_the_first_cause_its_tail_what_is_safe_and_what_to_do() -> None:
-    safe = [StillRuns("prod", "9e8d7c6" + "0" * 33, 13)]
+    safe = [StillRuns("prod", "9e8d7c6" + "0" * 33, "13")]
     assert plain(failure.render(FAILED, safe, Look())) == (
         "✗ TestCommands in DeployTo-test: exit 1 after 5.0 s\n"
         "    $ make test\n"
@@ -34,7 +34,7 @@ def test_an_environment_without_a_release_is_said_to_have_none() -> None:
 
 
 def test_environments_that_run_the_same_share_a_sentence() -> None:
-    safe = [StillRuns("eu", "9e8d7c6", 13), StillRuns("us", "9e8d7c6", 13)]
+    safe = [StillRuns("eu", "9e8d7c6", "13"), StillRuns("us", "9e8d7c6", "13")]
     assert "eu and us still run 9e8d7c6 (#13)" in plain(failure.render(FAILED, safe, Look()))
 
 

@@ -51,5 +51,5 @@ def test_the_end_is_told() -> None:
 
 
 def test_waiting_behind_another_execution_is_one_line() -> None:
-    line = held_up(Held("DeployTo-prod", 13, approval=True), Look(symbols=False), Hints())
+    line = held_up(Held("DeployTo-prod", "13", approval=True), Look(symbols=False), Hints())
     assert plain([line]) == ". DeployTo-prod  waits for #13, which waits for approval -> copilot pipeline approve"

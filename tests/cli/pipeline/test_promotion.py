@@ -14,7 +14,7 @@ WEB = WorkloadPromotion(workload="web", image_before="sha256:77aa4b" + "0" * 58,
 PROMOTION = Promotion(
     app="shop",
     pipeline_name="shop-main",
-    execution=14,
+    execution="14",
     stage="DeployTo-prod",
     action="ApprovePromotionTo-prod",
     environment="prod",

@@ -71,7 +71,7 @@ def test_an_execution_behind_another_one_says_what_it_waits_for() -> None:
     stage_name = view.awaited_stage(behind)
     assert stage_name == "DeployTo-prod"
     held = view.held(stage_name, [WAITING])
-    assert held == view.Held("DeployTo-prod", 14, approval=True)
+    assert held == view.Held("DeployTo-prod", "14", approval=True)
     shown = plain(view.render(behind, NOW, Look(width=100), held_by=held))
     line = next(line for line in shown.splitlines() if line.startswith("· DeployTo-prod"))
     assert line.endswith("   waits for #14, which waits for approval → copilot pipeline approve")

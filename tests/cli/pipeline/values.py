@@ -38,6 +38,7 @@ def stage(name: str, status: str, *actions: ActionState, **more: Any) -> StageSt
 def execution(*stages: StageState, status: str = "InProgress", **more: Any) -> ExecutionDetail:
     """Execution 14 of pipeline ``shop-main``."""
     summary = {
+        "id": "14",
         "number": 14,
         "status": status,
         "trigger": "push",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ import click
 
 from copilot.cli import _ask
 from copilot.cli._context import Context
+from copilot.cli.pipeline._text import typed
 from copilot.cli.pipeline.view import Hints
 from copilot.engine import ExecutionSummary, LocalEngine
 from copilot.errors import CopilotError, NotFoundError, UsageError
 from copilot.release.plan import Plan
+
+_EXECUTION = re.compile(r"[0-9a-f][0-9a-f-]{0,63}")
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -35,6 +39,23 @@ class Target:
         return self.hints.command(words).text
 
 
+class ExecutionType(click.ParamType[str]):
+    """An execution as a person types it: ``14``, ``#14``, an id or the beginning of one. The engine knows which there are."""
+
+    name = "execution"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Without what only readers need."""
+        word = value.removeprefix("#").lower()
+        if not _EXECUTION.fullmatch(word):
+            self.fail(f"`{value}` is no execution: it has a number, or on AWS an id", param, ctx)
+        return word
+
+
+EXECUTION = ExecutionType()
+execution_argument = click.argument("execution", required=False, type=EXECUTION)
+
+
 def name_option(function: F) -> F:
     """Add ``--name -n``: the pipeline."""
     help_ = "The pipeline; default: the only one."
@@ -42,9 +63,9 @@ def name_option(function: F) -> F:
 
 
 def execution_option(function: F) -> F:
-    """Add ``--execution``: the number of an execution."""
-    help_ = "Number of the execution."
-    return click.option("--execution", metavar="NUMBER", type=click.IntRange(min=1), help=help_)(function)
+    """Add ``--execution``: one of the pipeline's."""
+    help_ = "The execution: its number, or on AWS its id or a beginning of it."
+    return click.option("--execution", metavar="EXECUTION", type=EXECUTION, help=help_)(function)
 
 
 def environment_option(function: F) -> F:
@@ -113,30 +134,28 @@ def choose_word(word: str, words: Sequence[str], missing: str) -> str:
     raise NotFoundError(f"{missing} `{word}`", hint=hint)
 
 
-def one_execution(
-    target: Target, number: int | None, wanted: Callable[[ExecutionSummary], bool], none: str, question: str
-) -> int:
-    """The execution of that number, or the only one that is wanted, or the one a person picks.
+def one_execution(target: Target, given: str | None, wanted: Callable[[ExecutionSummary], bool], none: str, question: str) -> str:
+    """The id of the execution that is given, or the only one that is wanted, or the one a person picks.
 
     Args:
         target: The pipeline.
-        number: What the command line says.
+        given: What the command line says.
         wanted: Which executions the command makes sense for.
         none: The message when there is no such execution.
         question: Asked on a terminal when there are several.
     """
-    if number is not None:
-        return number
+    if given is not None:
+        return given
     found = [execution for execution in target.engine.executions(target.app, target.name) if wanted(execution)]
     if not found:
         raise NotFoundError(none, hint=f"see `{target.command('status')}`")
     if len(found) == 1:
-        return found[0].number
-    numbers = [str(execution.number) for execution in found]
+        return found[0].id
+    ids = [typed(execution.id) for execution in found]
     if not _ask.can_ask():
-        raise UsageError("which execution? `EXECUTION` is missing", hint=f"it is one of: {', '.join(numbers)}")
-    choices = [(str(e.number), e.revision.summary if e.revision else "") for e in found]
-    return int(_ask.select(question, choices, flag="EXECUTION"))
+        raise UsageError("which execution? `EXECUTION` is missing", hint=f"it is one of: {', '.join(ids)}")
+    choices = [(typed(e.id), e.revision.summary if e.revision else "") for e in found]
+    return _ask.select(question, choices, flag="EXECUTION")
 
 
 def user_name() -> str:

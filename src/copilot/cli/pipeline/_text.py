@@ -24,6 +24,8 @@ _PAINT: dict[Style, Callable[[str], str]] = {
     "strong": bold,
 }
 _NARROWEST = 30
+_ID_LETTERS = 8
+"""Of an execution's id that is no number."""
 _UNLIMITED = 100_000
 _ASCII = str.maketrans("→…·“”—\u2013✓✗◷", '>~.""--+x?')
 """One character for one, so that no line gets longer."""
@@ -144,6 +146,21 @@ def flow(first: Line, rest: Sequence[Line], width: int, indent: int) -> list[Lin
         else:
             lines.append((Span(" " * indent), *part))
     return [cut(line, width) for line in lines]
+
+
+def execution_label(id_: str) -> str:
+    """What people call an execution: ``#14`` where they are counted, else the beginning of its id."""
+    return f"#{id_}" if id_.isdecimal() else typed(id_)
+
+
+def typed(id_: str) -> str:
+    """What people type for an execution: its number, or the beginning of an id that is none."""
+    return id_ if id_.isdecimal() else id_[:_ID_LETTERS]
+
+
+def is_called(id_: str, word: str) -> bool:
+    """Whether a person who typed ``word`` may mean the execution: a number has no beginnings."""
+    return id_ == word or (not id_.isdecimal() and id_.startswith(word))
 
 
 def short_revision(commit: str) -> str:

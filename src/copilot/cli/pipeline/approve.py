@@ -23,7 +23,7 @@ from copilot.cli.pipeline._target import (
     name_option,
     user_name,
 )
-from copilot.cli.pipeline._text import Look, paint, short_revision
+from copilot.cli.pipeline._text import Look, execution_label, is_called, paint, short_revision, typed
 from copilot.engine import Promotion
 from copilot.errors import NotFoundError, UsageError
 
@@ -37,7 +37,7 @@ comment_option = click.option("--comment", default="", metavar="TEXT", help="Why
 @execution_option
 @comment_option
 @yes_option
-def approve(context: Context, name: str | None, environment: str | None, execution: int | None, comment: str, yes: bool) -> None:
+def approve(context: Context, name: str | None, environment: str | None, execution: str | None, comment: str, yes: bool) -> None:
     """Shows what would be released first: commits, images, changed settings."""
     target = choose_pipeline(context, name)
     waiting = _choose(target, environment, execution)
@@ -59,7 +59,7 @@ def approve(context: Context, name: str | None, environment: str | None, executi
 @execution_option
 @comment_option
 @yes_option
-def reject(context: Context, name: str | None, environment: str | None, execution: int | None, comment: str, yes: bool) -> None:
+def reject(context: Context, name: str | None, environment: str | None, execution: str | None, comment: str, yes: bool) -> None:
     """The execution fails there; the environment keeps what it runs."""
     target = choose_pipeline(context, name)
     waiting = _choose(target, environment, execution)
@@ -71,7 +71,7 @@ def reject(context: Context, name: str | None, environment: str | None, executio
         comment = comment or _ask.text("Why? (enter: no comment)", flag="--comment")
     target.engine.decide(target.app, target.name, waiting.execution, waiting.action, False, user_name(), comment)
     say_done(f"Rejected: {_what(waiting)} does not go to {waiting.environment}")
-    say_next(target.command(f"status {waiting.execution}"))
+    say_next(target.command(f"status {typed(waiting.execution)}"))
 
 
 def _ask_about(waiting: Promotion, comment: str) -> tuple[bool, str]:
@@ -84,29 +84,33 @@ def _ask_about(waiting: Promotion, comment: str) -> tuple[bool, str]:
         comment = _ask.text("Comment:", flag="--comment")
 
 
-def _choose(target: Target, environment: str | None, execution: int | None) -> Promotion:
+def _choose(target: Target, environment: str | None, execution: str | None) -> Promotion:
     waiting = target.engine.promotions(target.app, target.name)
     if not waiting:
         raise NotFoundError(f"nothing waits for approval in pipeline `{target.name}`", hint=f"see `{target.command('status')}`")
     if environment is not None:
         environments = list(dict.fromkeys(w.environment for w in waiting))
         environment = choose_word(environment, environments, "nothing waits for approval to environment")
-    found = [w for w in waiting if environment in (None, w.environment) and execution in (None, w.execution)]
+    found = [
+        w for w in waiting if environment in (None, w.environment) and (execution is None or is_called(w.execution, execution))
+    ]
     if len(found) == 1:
         return found[0]
     if not found:
-        raise NotFoundError(f"execution #{execution} does not wait for approval", hint=f"there is: {_list(waiting)}")
+        raise NotFoundError(f"execution {execution} does not wait for approval", hint=f"there is: {_list(waiting)}")
     flag = "--environment" if len({w.environment for w in found}) > 1 else "--execution"
     if not _ask.can_ask():
         raise UsageError(f"which approval? `{flag}` is missing", hint=f"there is: {_list(found)}")
-    choices = [(f"#{w.execution} {w.environment}", _what(w)) for w in found]
+    choices = [(f"{execution_label(w.execution)} {w.environment}", _what(w)) for w in found]
     picked = _ask.select("Which release?", choices, flag=flag)
     return found[[value for value, _ in choices].index(picked)]
 
 
 def _list(waiting: Sequence[Promotion]) -> str:
-    return ", ".join(f"#{w.execution} to {w.environment}" for w in waiting)
+    return ", ".join(f"{execution_label(w.execution)} to {w.environment}" for w in waiting)
 
 
 def _what(waiting: Promotion) -> str:
-    return short_revision(waiting.revision_after.id) if waiting.revision_after else f"execution #{waiting.execution}"
+    return (
+        short_revision(waiting.revision_after.id) if waiting.revision_after else f"execution {execution_label(waiting.execution)}"
+    )

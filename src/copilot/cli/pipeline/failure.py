@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from copilot.cli._output import duration
-from copilot.cli.pipeline._text import Line, Look, Span, flow, printable, short_revision, shorten
+from copilot.cli.pipeline._text import Line, Look, Span, execution_label, flow, printable, short_revision, shorten
 from copilot.cli.pipeline.view import Hints, symbol
 from copilot.engine import ActionState, ExecutionDetail, StageState
 
@@ -25,7 +25,7 @@ class StillRuns:
 
     environment: str
     revision: str | None = None
-    number: int | None = None
+    execution: str | None = None
 
 
 def first_cause(execution: ExecutionDetail) -> tuple[StageState, ActionState] | None:
@@ -72,16 +72,16 @@ def _headline(stage: StageState, action: ActionState, look: Look) -> Line:
 
 def _safe(safe: Sequence[StillRuns]) -> list[str]:
     """One sentence for all that still run the same."""
-    groups: dict[tuple[str | None, int | None], list[str]] = {}
+    groups: dict[tuple[str | None, str | None], list[str]] = {}
     for item in safe:
-        groups.setdefault((item.revision, item.number), []).append(item.environment)
+        groups.setdefault((item.revision, item.execution), []).append(item.environment)
     sentences = []
-    for (revision, number), names in groups.items():
+    for (revision, brought_by), names in groups.items():
         who = _all_of(names)
         if revision is None:
             sentences.append(f"nothing was deployed to {who}")
         else:
-            execution = f" (#{number})" if number is not None else ""
+            execution = f" ({execution_label(brought_by)})" if brought_by is not None else ""
             sentences.append(f"{who} still {'runs' if len(names) == 1 else 'run'} {short_revision(revision)}{execution}")
     return ["; ".join([*sentences, "nothing was promoted"])] if sentences else []
 

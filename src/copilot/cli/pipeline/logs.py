@@ -13,6 +13,7 @@ from copilot.cli._options import app_option
 from copilot.cli._output import say
 from copilot.cli._root import command
 from copilot.cli.pipeline._target import Target, choose_pipeline, choose_word, execution_option, name_option
+from copilot.cli.pipeline._text import execution_label
 from copilot.cli.pipeline.failure import first_cause
 from copilot.cli.pipeline.view import is_waiting
 from copilot.engine import ActionState, ExecutionDetail, StageState
@@ -31,7 +32,7 @@ Place = tuple[str, str]
 @click.option("--stage", metavar="NAME", help="The stage, or its environment, where several have an action of that name.")
 @click.option("--follow", is_flag=True, help="Keep printing: until the action ends, or the execution if no action is named.")
 @click.argument("action", required=False)
-def logs(context: Context, name: str | None, execution: int | None, stage: str | None, follow: bool, action: str | None) -> None:
+def logs(context: Context, name: str | None, execution: str | None, stage: str | None, follow: bool, action: str | None) -> None:
     """Without ACTION: that of the action which failed first, or else is in progress, or else came last."""
     target = choose_pipeline(context, name)
     detail = target.engine.execution(target.app, target.name, execution)
@@ -41,10 +42,10 @@ def logs(context: Context, name: str | None, execution: int | None, stage: str |
         return
     place = choose_action(detail, action, chosen) if action else newest_place(detail, chosen)
     if place is None:
-        raise NotFoundError(f"nothing of execution #{detail.summary.number} has begun yet")
+        raise NotFoundError(f"nothing of execution {execution_label(detail.summary.id)} has begun yet")
     if action is None:
-        say(f"{place[1]} in {place[0]}, execution #{detail.summary.number}")
-    if not _print_log(target, detail.summary.number, place, follow=follow):
+        say(f"{place[1]} in {place[0]}, execution {execution_label(detail.summary.id)}")
+    if not _print_log(target, detail.summary.id, place, follow=follow):
         say(f"{place[1]} in {place[0]} printed nothing{_state_of(detail, place)}.")
 
 
@@ -53,7 +54,7 @@ def choose_stage(detail: ExecutionDetail, word: str) -> str:
     names = {s.environment: s.stage_name for s in detail.stages if s.environment} | {
         s.stage_name: s.stage_name for s in detail.stages
     }
-    return names[choose_word(word, list(names), f"execution #{detail.summary.number} has no stage")]
+    return names[choose_word(word, list(names), f"execution {execution_label(detail.summary.id)} has no stage")]
 
 
 def choose_action(detail: ExecutionDetail, word: str, stage: str | None) -> Place:
@@ -65,7 +66,7 @@ def choose_action(detail: ExecutionDetail, word: str, stage: str | None) -> Plac
     """
     stages = [s for s in detail.stages if stage in (None, s.stage_name)]
     names = list(dict.fromkeys(a.name for s in stages for a in s.actions))
-    where = f"stage {stage}" if stage else f"execution #{detail.summary.number}"
+    where = f"stage {stage}" if stage else f"execution {execution_label(detail.summary.id)}"
     name = choose_word(word, names, f"{where} has no action")
     places = [(s, a) for s in stages for a in s.actions if a.name == name]
     begun = [(s, a) for s, a in places if a.status != "Pending"] or places
@@ -97,7 +98,7 @@ def _begun(detail: ExecutionDetail, stage: str | None) -> list[tuple[StageState,
 
 def _follow_on(target: Target, detail: ExecutionDetail, stage: str | None) -> None:
     """Print the log of every action, one after the other in the order they began, until the execution ends."""
-    number = detail.summary.number
+    id_ = detail.summary.id
     printed: set[tuple[Place, int]] = set()
     waiting: set[str] = set()
     while True:
@@ -112,20 +113,20 @@ def _follow_on(target: Target, detail: ExecutionDetail, stage: str | None) -> No
             printed.add((place, action.attempt))
             if action.kind != "approval":
                 say(f"{action.name} in {state.stage_name}")
-                _print_log(target, number, place, follow=True)
+                _print_log(target, id_, place, follow=True)
         if detail.summary.ended_at is not None and not fresh:
-            say(f"Execution #{number} has ended: {detail.summary.status}")
+            say(f"Execution {execution_label(id_)} has ended: {detail.summary.status}")
             return
         if not fresh or all(is_waiting(a) for _, a in fresh):
             time.sleep(_LOOK_AGAIN)
-        detail = target.engine.execution(target.app, target.name, number)
+        detail = target.engine.execution(target.app, target.name, id_)
 
 
-def _print_log(target: Target, number: int, place: Place, *, follow: bool) -> bool:
+def _print_log(target: Target, execution: str, place: Place, *, follow: bool) -> bool:
     """Print a log to its end, or to where it is now. The answer: whether there was anything."""
     offset = 0
     while True:
-        chunk = target.engine.log(target.app, target.name, number, *place, offset=offset)
+        chunk = target.engine.log(target.app, target.name, execution, *place, offset=offset)
         sys.stdout.write(chunk.text)
         sys.stdout.flush()
         progressed = chunk.next_offset > offset

@@ -11,7 +11,7 @@ from copilot.cli._context import Context
 from copilot.cli._options import app_option, json_option
 from copilot.cli._output import ago, out, print_json, say, table, timestamp
 from copilot.cli._root import command
-from copilot.cli.pipeline._text import short_revision
+from copilot.cli.pipeline._text import execution_label, short_revision
 from copilot.cli.pipeline.view import STATUS_WORDS
 from copilot.engine import ExecutionSummary, PipelineSummary
 
@@ -44,4 +44,4 @@ def _latest(execution: ExecutionSummary | None, now: float) -> tuple[str, str, s
     if execution is None:
         return "", "never ran", ""
     revision = f" {short_revision(execution.revision.id)}" if execution.revision else ""
-    return f"#{execution.number}{revision}", STATUS_WORDS[execution.status][0], ago(execution.started_at, now)
+    return f"{execution_label(execution.id)}{revision}", STATUS_WORDS[execution.status][0], ago(execution.started_at, now)

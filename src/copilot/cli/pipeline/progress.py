@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copilot.cli._output import duration
-from copilot.cli.pipeline._text import Line, Look, Span, printable
+from copilot.cli.pipeline._text import Line, Look, Span, execution_label, printable
 from copilot.cli.pipeline.view import STATUS_WORDS, Held, Hints, action_symbol, describe_revision, elapsed, is_waiting, symbol
 from copilot.engine import ActionState, ExecutionDetail, StageState
 
@@ -37,7 +37,7 @@ def held_up(held: Held, look: Look, hints: Hints) -> Line:
 
 
 def _title(execution: ExecutionDetail) -> Line:
-    return (Span(execution.pipeline_name, "strong"), Span(f"  #{execution.summary.number}"))
+    return (Span(execution.pipeline_name, "strong"), Span(f"  {execution_label(execution.summary.id)}"))
 
 
 def _state(action: ActionState | None) -> tuple[str, int] | None:

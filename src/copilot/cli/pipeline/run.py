@@ -10,20 +10,20 @@ from copilot.cli._options import app_option, yes_option
 from copilot.cli._output import say, say_done, say_next
 from copilot.cli._root import command
 from copilot.cli.pipeline._target import (
+    EXECUTION,
     Target,
     choose_pipeline,
     choose_word,
     environment_option,
+    execution_argument,
     name_option,
     one_execution,
     stage_of_environment,
 )
-from copilot.cli.pipeline._text import short_revision
+from copilot.cli.pipeline._text import execution_label, short_revision, typed
 from copilot.engine import ExecutionSummary
 from copilot.errors import UsageError
 from copilot.release.plan import Plan
-
-execution_argument = click.argument("execution", required=False, type=click.IntRange(min=1))
 
 
 @command("pipeline run")
@@ -41,16 +41,16 @@ def run(context: Context, name: str | None, revision: str | None) -> None:
 @name_option
 @click.option("--all", "everything", is_flag=True, help="Run all actions of the stage again, not only the failed ones.")
 @execution_argument
-def retry(context: Context, name: str | None, everything: bool, execution: int | None) -> None:
+def retry(context: Context, name: str | None, everything: bool, execution: str | None) -> None:
     """EXECUTION is its number; default: the newest that failed."""
     target = choose_pipeline(context, name)
     if execution is None:
-        failed = [e.number for e in target.engine.executions(target.app, target.name) if e.status == "Failed"]
+        failed = [e.id for e in target.engine.executions(target.app, target.name) if e.status == "Failed"]
         # Of several the newest: an older one cannot be meant, its stages have seen newer revisions.
         execution = failed[0] if failed else one_execution(target, None, lambda _: False, _nothing(target, "failed"), "")
     summary = target.engine.retry(target.app, target.name, execution, "all" if everything else "failed")
-    say_done(f"Retrying execution #{summary.number}")
-    say_next(target.command(f"status {summary.number} --watch"))
+    say_done(f"Retrying execution {execution_label(summary.id)}")
+    say_next(target.command(f"status {typed(summary.id)} --watch"))
 
 
 @command("pipeline stop")
@@ -58,32 +58,32 @@ def retry(context: Context, name: str | None, everything: bool, execution: int |
 @name_option
 @click.option("--abandon", is_flag=True, help="Do not let the actions in progress finish.")
 @execution_argument
-def stop(context: Context, name: str | None, abandon: bool, execution: int | None) -> None:
+def stop(context: Context, name: str | None, abandon: bool, execution: str | None) -> None:
     """EXECUTION is its number; default: the only one in progress."""
     target = choose_pipeline(context, name)
-    number = one_execution(target, execution, _in_progress, _nothing(target, "is in progress"), "Which execution should stop?")
-    summary = target.engine.stop(target.app, target.name, number, abandon)
+    id_ = one_execution(target, execution, _in_progress, _nothing(target, "is in progress"), "Which execution should stop?")
+    summary = target.engine.stop(target.app, target.name, id_, abandon)
     if summary.status == "Stopped":
-        say_done(f"Stopped execution #{number}")
+        say_done(f"Stopped execution {execution_label(id_)}")
         return
-    say_done(f"Stopping execution #{number} {'at once' if abandon else 'as soon as the actions in progress have ended'}")
-    say_next(target.command(f"status {number} --watch"))
+    say_done(
+        f"Stopping execution {execution_label(id_)} {'at once' if abandon else 'as soon as the actions in progress have ended'}"
+    )
+    say_next(target.command(f"status {typed(id_)} --watch"))
 
 
 @command("pipeline rollback")
 @app_option
 @name_option
 @environment_option
-@click.option(
-    "--to", metavar="NUMBER", type=click.IntRange(min=1), help="An execution that passed it; default: the last but one."
-)
+@click.option("--to", metavar="EXECUTION", type=EXECUTION, help="One that passed it; default: the last but one.")
 @yes_option
-def rollback(context: Context, name: str | None, environment: str | None, to: int | None, yes: bool) -> None:
+def rollback(context: Context, name: str | None, environment: str | None, to: str | None, yes: bool) -> None:
     """Deploys again what an earlier execution deployed there. Nothing is built."""
     target = choose_pipeline(context, name)
     plan = target.engine.pipeline(target.app, target.name).definition.plan
     environment = _choose_environment(target, plan, environment)
-    goal = f"what execution #{to} deployed" if to else "its previous release"
+    goal = f"what execution {execution_label(to)} deployed" if to else "its previous release"
     if not yes and not _ask.confirm(f"Bring {environment} back to {goal}?", flag="--yes"):
         say("Nothing was changed.")
         return
@@ -103,7 +103,7 @@ def _choose_environment(target: Target, plan: Plan, word: str | None) -> str:
 
 def _started(target: Target, summary: ExecutionSummary) -> None:
     what = f" of {short_revision(summary.revision.id)}" if summary.revision else ""
-    say_done(f"Started execution #{summary.number}{what}")
+    say_done(f"Started execution {execution_label(summary.id)}{what}")
     say_next(target.command("status --watch"))
 
 

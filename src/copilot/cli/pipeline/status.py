@@ -15,8 +15,8 @@ from copilot.cli._options import app_option, json_option
 from copilot.cli._output import fit, out, print_json, say, timestamp
 from copilot.cli._root import command
 from copilot.cli.pipeline import failure, progress, view
-from copilot.cli.pipeline._target import Target, choose_pipeline, name_option
-from copilot.cli.pipeline._text import Look, paint
+from copilot.cli.pipeline._target import Target, choose_pipeline, execution_argument, name_option
+from copilot.cli.pipeline._text import Look, execution_label, paint
 from copilot.engine import ExecutionDetail
 from copilot.errors import NotFoundError, UsageError
 
@@ -32,9 +32,9 @@ _INTERRUPTED = 130
 @name_option
 @json_option
 @click.option("--watch", "-w", is_flag=True, help="Keep looking until the execution ends; exit code 1 if it did not succeed.")
-@click.argument("execution", required=False, type=click.IntRange(min=1))
-def status(context: Context, name: str | None, as_json: bool, watch: bool, execution: int | None) -> None:
-    """EXECUTION is its number; default: the newest."""
+@execution_argument
+def status(context: Context, name: str | None, as_json: bool, watch: bool, execution: str | None) -> None:
+    """EXECUTION is its number, or on AWS its id or a beginning of it; default: the newest."""
     if as_json and watch:
         raise UsageError("`--json` and `--watch` cannot be used together", hint="leave one of them out")
     target = choose_pipeline(context, name)
@@ -55,7 +55,7 @@ def follow(target: Target, detail: ExecutionDetail) -> None:
         can_redraw = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
         detail = _live(target, detail) if can_redraw else _lines(target, detail)
     except KeyboardInterrupt:
-        say(f"\nExecution #{detail.summary.number} goes on; see it with `{target.command('status')}`.")
+        say(f"\nExecution {execution_label(detail.summary.id)} goes on; see it with `{target.command('status')}`.")
         click.get_current_context().exit(_INTERRUPTED)
     _explain(target, detail)
     if detail.summary.status != "Succeeded":
@@ -79,7 +79,7 @@ def _live(target: Target, detail: ExecutionDetail) -> ExecutionDetail:
         while detail.summary.ended_at is None:
             live.update(shown(console.height - _ROWS_KEPT), refresh=True)
             time.sleep(_LOOK_AGAIN)
-            detail = target.engine.execution(target.app, target.name, detail.summary.number)
+            detail = target.engine.execution(target.app, target.name, detail.summary.id)
         live.update(shown(None), refresh=True)
     return detail
 
@@ -99,7 +99,7 @@ def _lines(target: Target, detail: ExecutionDetail) -> ExecutionDetail:
             return detail
         time.sleep(_LOOK_AGAIN)
         before, held_before = detail, held
-        detail = target.engine.execution(target.app, target.name, detail.summary.number)
+        detail = target.engine.execution(target.app, target.name, detail.summary.id)
 
 
 def _held(target: Target, detail: ExecutionDetail) -> view.Held | None:
@@ -107,8 +107,8 @@ def _held(target: Target, detail: ExecutionDetail) -> view.Held | None:
     stage = view.awaited_stage(detail)
     if stage is None:
         return None
-    number = detail.summary.number
-    others = [e.number for e in target.engine.executions(target.app, target.name) if e.ended_at is None and e.number != number]
+    own = detail.summary.id
+    others = [e.id for e in target.engine.executions(target.app, target.name) if e.ended_at is None and e.id != own]
     return view.held(stage, (target.engine.execution(target.app, target.name, other) for other in others))
 
 
@@ -144,8 +144,8 @@ def _still_runs(target: Target, environment: str) -> failure.StillRuns:
     if newest is None or not newest.revision:
         return failure.StillRuns(environment)
     passed = [e for e in target.engine.executions(target.app, target.name, limit=100) if e.status == "Succeeded"]
-    number = next((e.number for e in passed if e.revision and e.revision.id == newest.revision), None)
-    return failure.StillRuns(environment, newest.revision, number)
+    id_ = next((e.id for e in passed if e.revision and e.revision.id == newest.revision), None)
+    return failure.StillRuns(environment, newest.revision, id_)
 
 
 def as_document(detail: ExecutionDetail) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from copilot.cli._root import command
 from copilot.cli.pipeline import changes as plan_changes
 from copilot.cli.pipeline._manifest import choose_files, own_workspace
 from copilot.cli.pipeline._target import choose_pipeline, name_option
-from copilot.cli.pipeline._text import Look, Span, paint, short_revision
+from copilot.cli.pipeline._text import Look, Span, execution_label, paint, short_revision
 from copilot.errors import NotFoundError, RepositoryError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def update(context: Context, name: str | None, diff: bool, yes: bool) -> None:
     say(dim(f"  pushes are noticed by {change.trigger}"))
     execution = context.local.start_execution(context.app, definition.name, trigger="update")
     revision = f" of {short_revision(execution.revision.id)}" if execution.revision else ""
-    say_done(f"Started execution #{execution.number}{revision}")
+    say_done(f"Started execution {execution_label(execution.id)}{revision}")
     say_next(choose_pipeline(context, definition.name).command("status --watch"))
 
 

@@ -6,7 +6,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from copilot.cli._output import ago, cell_width, duration, pad
-from copilot.cli.pipeline._text import Line, Look, Span, Style, cut, flow, line_width, printable, short_revision, shorten
+from copilot.cli.pipeline._text import (
+    Line,
+    Look,
+    Span,
+    Style,
+    cut,
+    execution_label,
+    flow,
+    line_width,
+    printable,
+    short_revision,
+    shorten,
+)
 from copilot.engine import ActionState, ExecutionDetail, Revision, StageState
 from copilot.release.execution import ExecutionStatus
 
@@ -56,15 +68,15 @@ class Held:
     """An execution that waits for another one to leave a stage. ``approval``: the other one waits there for a person."""
 
     stage: str
-    number: int
+    execution: str
     approval: bool
 
     def line(self, look: Look, hints: Hints) -> Line:
         """What it waits for, in words."""
         if not self.approval:
-            return (Span(f"waits until #{self.number} has left it", "wait"),)
+            return (Span(f"waits until {execution_label(self.execution)} has left it", "wait"),)
         return (
-            Span(f"waits for #{self.number}, which waits for approval", "wait"),
+            Span(f"waits for {execution_label(self.execution)}, which waits for approval", "wait"),
             Span(f" {look.arrow} "),
             hints.command("approve"),
         )
@@ -83,7 +95,7 @@ def held(stage: str, others: Iterable[ExecutionDetail]) -> Held | None:
     for other in others:
         there = next((s for s in other.stages if s.stage_name == stage and s.status == "InProgress"), None)
         if there is not None:
-            return Held(stage, other.summary.number, any(is_waiting(a) for a in there.actions))
+            return Held(stage, other.summary.id, any(is_waiting(a) for a in there.actions))
     return None
 
 
@@ -137,7 +149,7 @@ def _header(execution: ExecutionDetail, now: float, look: Look) -> list[Line]:
     summary = execution.summary
     words, style = STATUS_WORDS[summary.status]
     status = Span(words, style)
-    name: Line = (Span(execution.pipeline_name, "strong"), Span(f"  #{summary.number}"))
+    name: Line = (Span(execution.pipeline_name, "strong"), Span(f"  {execution_label(summary.id)}"))
     if summary.rollback_of:
         name = (*name, Span(f"  rollback of {summary.rollback_of}", "quiet"))
     room = look.width - line_width(name) - cell_width(words) - 6
