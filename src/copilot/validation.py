@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from copilot.errors import Diagnostic, KeyPath, ManifestError, PlanError, Problem, RepositoryError
+from copilot.errors import Diagnostic, KeyPath, ManifestError, Problem, RepositoryError
 from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.loader import Document, load
 from copilot.manifest.pipeline import PipelineManifest
 from copilot.manifest.workload import WorkloadDocument, load_workload, read_env_files
 from copilot.release.aws_rules import aws_faults
 from copilot.release.plan import DeployAction, Plan
-from copilot.release.planner import plan
+from copilot.release.planner import Draft, draft, warnings
 from copilot.release.unsupported import refused_by_local
 from copilot.repository import check_branch, check_url, normalise_url
 from copilot.workspace import EngineName, PipelineFiles, Workspace
@@ -22,8 +22,17 @@ from copilot.workspace import EngineName, PipelineFiles, Workspace
 _USER_IN_URL = re.compile(r"https?://[^/]*@", re.IGNORECASE)
 
 
+Refusals = Callable[[PipelineManifest, Plan], Iterable[Problem]]
+"""What else is wrong with a pipeline, with places in its manifest. The plan may be one that cannot be (see `release.planner`)."""
+
+
 def check_pipeline(
-    workspace: Workspace, files: PipelineFiles, environments: Sequence[str] | None, engine: EngineName | None = None
+    workspace: Workspace,
+    files: PipelineFiles,
+    environments: Sequence[str] | None,
+    engine: EngineName | None = None,
+    *,
+    refusals: Refusals | None = None,
 ) -> tuple[Document[PipelineManifest], Plan]:
     """Check a pipeline's manifest, the buildspecs it names and the manifests of the workloads it deploys.
 
@@ -32,6 +41,7 @@ def check_pipeline(
         files: The pipeline.
         environments: The environments of the application; None if they are not known and not to be checked.
         engine: The engine that is to run it; None: the workspace's own.
+        refusals: What that engine finds wrong besides. It is asked unless the manifest cannot be understood.
 
     Returns:
         The manifest and its plan.
@@ -39,24 +49,32 @@ def check_pipeline(
     Raises:
         ManifestError: With everything that is wrong in any of these files.
     """
+    engine = engine or workspace.engine
     diagnostics: list[Diagnostic] = []
-    document: Document[PipelineManifest] | None = None
-    planned: Plan | None = None
     try:
         document = load(files.manifest, PipelineManifest)
-        planned = _plan(workspace, files, document, environments)
     except ManifestError as error:
         diagnostics += error.diagnostics
-    if document is not None:
-        diagnostics += _source_faults(document)
-        diagnostics += _buildspec_faults(workspace, files, document)
-    deployed = _deployed(planned) if planned is not None else dict.fromkeys(workspace.workloads(), ())
-    for name, targets in deployed.items():
-        diagnostics += _workload_faults(workspace, name, targets, engine or workspace.engine)
-    if document is None or planned is None or diagnostics:
-        # One file of variables may serve several workloads and environments.
-        raise ManifestError(list(dict.fromkeys(diagnostics)))
-    return document, planned
+        for name in workspace.workloads():
+            diagnostics += _workload_faults(workspace, name, (), engine)
+        raise ManifestError(_once(diagnostics)) from None
+    made = _draft(workspace, files, document, environments)
+    problems = [*made.problems, *(refusals(document.model, made.plan) if refusals is not None else ())]
+    diagnostics += [document.diagnostic(problem) for problem in problems]
+    diagnostics += _source_faults(document)
+    diagnostics += _buildspec_faults(workspace, files, document)
+    there = workspace.workloads()
+    for name, targets in _deployed(made.plan).items():
+        if name in there:
+            diagnostics += _workload_faults(workspace, name, targets, engine)
+    if diagnostics:
+        raise ManifestError(_once(diagnostics))
+    return document, made.plan
+
+
+def warnings_of(document: Document[PipelineManifest], plan: Plan) -> list[Diagnostic]:
+    """What may be wrong with a pipeline that is right by itself."""
+    return [replace(document.diagnostic(problem), severity="warning") for problem in warnings(plan)]
 
 
 def load_named_workload(workspace: Workspace, name: str) -> WorkloadDocument:
@@ -69,19 +87,21 @@ def load_named_workload(workspace: Workspace, name: str) -> WorkloadDocument:
     return document
 
 
-def _plan(
+def _once(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Without repetition: one file of variables may serve several workloads and environments."""
+    return list(dict.fromkeys(diagnostics))
+
+
+def _draft(
     workspace: Workspace, files: PipelineFiles, document: Document[PipelineManifest], environments: Sequence[str] | None
-) -> Plan:
-    try:
-        return plan(
-            document.model,
-            application=workspace.application,
-            workloads=workspace.workloads(),
-            environments=environments,
-            manifest_folder=_from_repository(workspace, files.buildspec.parent),
-        )
-    except PlanError as error:
-        raise ManifestError([document.diagnostic(problem) for problem in error.problems]) from None
+) -> Draft:
+    return draft(
+        document.model,
+        application=workspace.application,
+        workloads=workspace.workloads(),
+        environments=environments,
+        manifest_folder=_from_repository(workspace, files.buildspec.parent),
+    )
 
 
 def _deployed(planned: Plan) -> dict[str, Sequence[str]]:

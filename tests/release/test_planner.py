@@ -10,12 +10,17 @@ from hypothesis import strategies as st
 from copilot.errors import PlanError
 from copilot.manifest.pipeline import PipelineManifest
 from copilot.release.plan import ApprovalAction, CommandsAction, DeployAction, Plan, ProjectAction
-from copilot.release.planner import plan
+from copilot.release.planner import draft, plan, warnings
 
 SOURCE = {"provider": "Git", "properties": {"repository": "/srv/shop.git", "branch": "main"}}
 
 
-def make(*stages: dict[str, Any], workloads: tuple[str, ...] = ("api", "web"), **keys: Any) -> Plan:
+def make(
+    *stages: dict[str, Any],
+    workloads: tuple[str, ...] = ("api", "web"),
+    environments: tuple[str, ...] | None = ("test", "prod"),
+    **keys: Any,
+) -> Plan:
     manifest = PipelineManifest.model_validate(
         {"name": "release", "version": 1, "source": SOURCE, "stages": list(stages), **keys}
     )
@@ -23,7 +28,7 @@ def make(*stages: dict[str, Any], workloads: tuple[str, ...] = ("api", "web"), *
         manifest,
         application="shop",
         workloads=workloads,
-        environments=("test", "prod"),
+        environments=environments,
         manifest_folder="copilot/pipelines/release",
     )
 
@@ -122,6 +127,50 @@ def test_an_action_cannot_take_the_name_of_another() -> None:
     assert problems(stage) == [
         (("stages", 0, "pre_deployments", "TestCommands"), "stage `test` has another action named `TestCommands`")
     ]
+
+
+def test_a_stage_and_a_pipeline_have_so_many_actions_and_no_more() -> None:
+    many = tuple(f"w{n}" for n in range(100))
+    assert len(make({"name": "test"}, workloads=many).stage("DeployTo-test").actions) == 100
+    ((path, message),) = problems({"name": "test", "test_commands": ["true"]}, workloads=many)
+    assert (path, message) == (("stages", 0, "name"), "stage `test` has 101 actions; a stage can have 100")
+
+    stages = [{"name": f"env{n}"} for n in range(11)]
+    with pytest.raises(PlanError) as caught:
+        make(*stages, workloads=many, environments=None)
+    (problem,) = caught.value.problems
+    assert problem.message == "the pipeline has 1102 actions; a pipeline can have 1000"
+    assert problem.hint == "divide it into several pipelines"
+
+
+def test_many_actions_are_allowed_with_a_warning() -> None:
+    def warned(count: int, stages: int) -> list[tuple[Any, str]]:
+        given = [{"name": f"env{n}"} for n in range(stages)]
+        made = make(*given, workloads=tuple(f"w{n}" for n in range(count)), environments=None)
+        return [(problem.path, problem.message) for problem in warnings(made)]
+
+    assert warned(50, 9) == []
+    assert warned(51, 1) == [(("stages", 0, "name"), "stage `env0` has 51 actions; on AWS an account may have 50 at first")]
+    assert warned(50, 10) == [(("stages",), "the pipeline has 502 actions; on AWS an account may have 500 in one at first")]
+
+
+def test_a_pipeline_has_so_many_stages_and_no_more() -> None:
+    assert len(make(*({"name": f"env{n}"} for n in range(48)), environments=None).stages) == 50
+    with pytest.raises(PlanError, match="49 stages are more than the 48 a pipeline can have"):
+        make(*({"name": f"env{n}"} for n in range(49)), environments=None)
+
+
+def test_a_draft_has_all_actions_whatever_is_wrong() -> None:
+    manifest = PipelineManifest.model_validate(
+        {
+            "name": "release",
+            "source": SOURCE,
+            "stages": [{"name": "nowhere", "deployments": {"api": {"depends_on": ["web"]}, "web": {"depends_on": ["api"]}}}],
+        }
+    )
+    made = draft(manifest, application="shop", workloads=["api", "web"], manifest_folder="copilot", environments=["test"])
+    assert [problem.path[-1] for problem in made.problems] == ["name", "depends_on"]
+    assert len(made.plan.stage("DeployTo-nowhere").actions) == 2
 
 
 def test_a_workspace_without_workloads_has_nothing_to_deploy() -> None:

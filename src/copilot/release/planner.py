@@ -26,11 +26,22 @@ from copilot.release.plan import (
 
 # CodePipeline's limits: https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html
 MOST_STAGES = 50
-MOST_ACTIONS_IN_STAGE = 100
+MOST_ACTIONS_IN_STAGE, MOST_ACTIONS = 100, 1000
+"""Actions of a stage and of a pipeline."""
+MANY_ACTIONS_IN_STAGE, MANY_ACTIONS = 50, 500
+"""More than these an account only has where AWS has raised its quotas."""
 APPROVAL_TIMEOUT = 7 * 24 * 60
 """Minutes until an approval lapses, CodePipeline's default."""
 PROJECT_TIMEOUT = 60
 """Minutes that a build may take when the manifest does not say, CodeBuild's default."""
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A plan with all that is wrong with it: unknown names, cycles, exceeded limits. Without problems it is what will be done."""
+
+    plan: Plan
+    problems: tuple[Problem, ...]
 
 
 def plan(
@@ -41,7 +52,24 @@ def plan(
     manifest_folder: str,
     environments: Sequence[str] | None = None,
 ) -> Plan:
-    """What the pipeline will do.
+    """What the pipeline will do: see `draft`. Raises PlanError with every unknown name, cycle and exceeded limit."""
+    made = draft(
+        pipeline, application=application, workloads=workloads, manifest_folder=manifest_folder, environments=environments
+    )
+    if made.problems:
+        raise PlanError(made.problems)
+    return made.plan
+
+
+def draft(
+    pipeline: PipelineManifest,
+    *,
+    application: str,
+    workloads: Sequence[str],
+    manifest_folder: str,
+    environments: Sequence[str] | None = None,
+) -> Draft:
+    """The plan as the manifest has it, also where that cannot be, so that whatever else is wrong can be found as well.
 
     Args:
         pipeline: The manifest.
@@ -49,9 +77,6 @@ def plan(
         workloads: The workloads of the workspace: what a stage deploys when it names no deployments.
         manifest_folder: Folder of the manifest relative to the repository's root; its ``buildspec.yml`` is the default one.
         environments: The environments of the application; None if they are not known and not to be checked.
-
-    Raises:
-        PlanError: With every unknown name, cycle and exceeded limit.
     """
     problems: list[Problem] = []
     if len(pipeline.stages) + 2 > MOST_STAGES:
@@ -67,14 +92,35 @@ def plan(
             problems.append(_unknown_environment(path, manifest.name, application, environments))
         builder = _StageBuilder(application, manifest, path, problems)
         stages.append(builder.build(workloads))
-    if problems:
-        raise PlanError(problems)
-    return Plan(
+    count = 2 + sum(len(stage.actions) for stage in stages)
+    if count > MOST_ACTIONS:
+        message = f"the pipeline has {count} actions; a pipeline can have {MOST_ACTIONS}"
+        problems.append(Problem(("stages",), message, "divide it into several pipelines", "key"))
+    made = Plan(
         application=application,
         pipeline=pipeline.name,
         stages=(_source(pipeline, application), _build(pipeline, manifest_folder), *stages),
         mode=pipeline.execution_mode,
     )
+    return Draft(made, tuple(problems))
+
+
+def warnings(made: Plan) -> list[Problem]:
+    """What is allowed, but takes an account on AWS whose quotas have been raised; with places in the manifest."""
+    found = []
+    hint = "ask AWS for a higher quota, or divide the pipeline into several"
+    for index, stage in enumerate(stage for stage in made.stages if stage.environment is not None):
+        count = len(stage.actions)
+        if count > MANY_ACTIONS_IN_STAGE:
+            message = (
+                f"stage `{stage.environment}` has {count} actions; on AWS an account may have {MANY_ACTIONS_IN_STAGE} at first"
+            )
+            found.append(Problem(("stages", index, "name"), message, hint))
+    count = sum(len(stage.actions) for stage in made.stages)
+    if count > MANY_ACTIONS:
+        message = f"the pipeline has {count} actions; on AWS an account may have {MANY_ACTIONS} in one at first"
+        found.append(Problem(("stages",), message, hint, "key"))
+    return found
 
 
 def _source(pipeline: PipelineManifest, application: str) -> Stage:
@@ -131,7 +177,7 @@ class _StageBuilder:
             for name in hooks or ():
                 if names[name] > 1:
                     self._problem(
-                        (key, name), f"stage `{env}` has another action named `{name}`", "Choose another name", at="key"
+                        (key, name), f"stage `{env}` has another action named `{name}`", "choose another name", at="key"
                     )
         if len(self.actions) > MOST_ACTIONS_IN_STAGE:
             count = len(self.actions)
@@ -148,16 +194,14 @@ class _StageBuilder:
         declared = self.manifest.deployments
         if declared is None:
             if not workloads:
-                self._problem(("name",), "there is no workload to deploy", hint="Create one with `copilot svc init`")
+                self._problem(("name",), "there is no workload to deploy", hint="create one with `copilot svc init`")
             declared = dict.fromkeys(workloads)
         settings = {name: given or DeploymentSettings() for name, given in declared.items()}
         for name in settings:
             if name not in workloads:
-                hint = _nearest(name, workloads) or "Create it with `copilot svc init`"
+                hint = _nearest(name, workloads) or "create it with `copilot svc init`"
                 self._problem(("deployments", name), f"workload `{name}` does not exist in this workspace", hint, at="key")
-        depends_on = {name: given.depends_on for name, given in settings.items()}
-        if not self._check_dependencies("deployments", depends_on):
-            return
+        depends_on = self._dependencies("deployments", {name: given.depends_on for name, given in settings.items()})
 
         def deploy(name: str, order: int) -> Action:
             given = settings[name]
@@ -175,9 +219,9 @@ class _StageBuilder:
 
     def _projects(self, key: str, hooks: Mapping[str, Hook] | None) -> None:
         env = self.manifest.name
-        depends_on = {name: hook.depends_on for name, hook in (hooks or {}).items()}
-        if not hooks or not self._check_dependencies(key, depends_on):
+        if not hooks:
             return
+        depends_on = self._dependencies(key, {name: hook.depends_on for name, hook in hooks.items()})
         self._add(depends_on, lambda name, order: ProjectAction(name, order, env, hooks[name].buildspec, PROJECT_TIMEOUT))
 
     def _add(self, depends_on: Mapping[str, Sequence[str]], make: Callable[[str, int], Action]) -> None:
@@ -185,25 +229,25 @@ class _StageBuilder:
         self.actions += [make(name, self.order + 1 + level) for name, level in by_name.items()]
         self.order += max(by_name.values(), default=-1) + 1
 
-    def _check_dependencies(self, key: str, depends_on: Mapping[str, Sequence[str]]) -> bool:
-        """Note unknown dependencies and the first cycle. False if levels cannot be computed."""
+    def _dependencies(self, key: str, depends_on: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+        """What each waits for, with unknown dependencies and the first cycle noted. In a circle nothing waits for anything."""
         for name, dependencies in depends_on.items():
             for index, dependency in enumerate(dependencies):
                 if dependency not in depends_on:
-                    hint = _nearest(dependency, list(depends_on)) or f"It must be one of the `{key}` of the same stage"
+                    hint = _nearest(dependency, list(depends_on)) or f"it must be one of the `{key}` of the same stage"
                     message = (
                         f"`{name}` depends on `{dependency}`, which is not among the `{key}` of stage `{self.manifest.name}`"
                     )
                     self._problem((key, name, "depends_on", index), message, hint)
         cycle = find_cycle(depends_on)
         if cycle is None:
-            return True
+            return depends_on
         if len(cycle) == 2:
             message = f"`{cycle[0]}` depends on itself"
         else:
             message = "these depend on each other in a circle: " + " → ".join(f"`{name}`" for name in cycle)
-        self._problem((key, cycle[0], "depends_on"), message, "Remove one of these dependencies", at="key")
-        return False
+        self._problem((key, cycle[0], "depends_on"), message, "remove one of these dependencies", at="key")
+        return dict.fromkeys(depends_on, ())
 
     def _problem(self, path: KeyPath, message: str, hint: str | None = None, at: str = "value") -> None:
         self.problems.append(Problem((*self.path, *path), message, hint, "key" if at == "key" else "value"))

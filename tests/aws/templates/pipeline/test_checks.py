@@ -130,12 +130,6 @@ def test_names_that_no_stack_can_have(name: str, message: str) -> None:
     assert message in problem.message
 
 
-def test_too_many_actions() -> None:
-    stages = "stages:\n" + "".join(f"  - {{name: env{n}}}\n" for n in range(21))
-    (problem,) = problems(settings_of(source("GitHub") + stages, workloads=[f"w{n}" for n in range(50)]))
-    assert problem.message == "the pipeline has 1052 actions; CodePipeline takes 1000"
-
-
 def test_more_projects_than_a_role_can_name() -> None:
     stages = "stages:\n" + "".join(
         f"  - name: env{n}\n    pre_deployments:\n      migrate: {{buildspec: a.yml}}\n      check: {{buildspec: a.yml}}\n"

@@ -18,8 +18,6 @@ from copilot.repository import host_of, owner_and_name
 
 LONGEST_VALUE = 1000
 """Characters of a value in an action's configuration (quotas of CodePipeline)."""
-MOST_ACTIONS = 1000
-"""Actions of one pipeline (quotas of CodePipeline)."""
 LONGEST_STACK_NAME = 128
 """Characters of the name of a stack, and of the name of a policy in IAM."""
 COMPUTE = tuple(f"BUILD_GENERAL1_{size}" for size in ("SMALL", "MEDIUM", "LARGE", "XLARGE", "2XLARGE"))
@@ -154,10 +152,6 @@ def _stages(settings: PipelineSettings) -> Iterator[Problem]:
         if stage.on_failure == "rollback" and plan.mode == "parallel":
             message = "CodePipeline does not roll back where executions run side by side"
             yield Problem(("stages", index, "on_failure"), message, "take another `execution_mode`")
-    count = sum(len(stage.actions) for stage in plan.stages)
-    if count > MOST_ACTIONS:
-        message = f"the pipeline has {count} actions; CodePipeline takes {MOST_ACTIONS}"
-        yield Problem(("stages",), message, "divide it into several pipelines", "key")
     yield from _collisions(settings)
 
 
