@@ -99,7 +99,21 @@ class CommandsAction:
     kind: Literal["commands"] = "commands"
 
 
-Action = SourceAction | BuildAction | ApprovalAction | ProjectAction | DeployAction | CommandsAction
+@dataclass(frozen=True)
+class OtherAction:
+    """What no manifest asks for: someone has added it to a pipeline on AWS. The planner makes none.
+
+    ``category`` and ``provider`` are CodePipeline's words, such as ``Invoke`` and ``Lambda``.
+    """
+
+    name: str
+    run_order: int
+    category: str
+    provider: str
+    kind: Literal["other"] = "other"
+
+
+Action = SourceAction | BuildAction | ApprovalAction | ProjectAction | DeployAction | CommandsAction | OtherAction
 
 OnFailure = Literal["stop", "rollback", "retry"]
 ExecutionMode = Literal["superseded", "queued", "parallel"]

@@ -15,6 +15,7 @@ from copilot.release.plan import (
     BuildAction,
     CommandsAction,
     DeployAction,
+    OtherAction,
     Plan,
     ProjectAction,
     SourceAction,
@@ -28,6 +29,7 @@ _KINDS = {
     "project": "buildspec",
     "deploy": "deploy",
     "commands": "test commands",
+    "other": "other action",
 }
 _SIGNS: dict[str, tuple[str, Style]] = {"added": ("+", "good"), "removed": ("-", "bad"), "changed": ("~", "wait")}
 _DERIVED = ("kind", "name")
@@ -87,6 +89,8 @@ def _in_words(action: Action) -> str:
         case DeployAction():
             return action.workload
         case ProjectAction():
+            return action.name
+        case OtherAction():
             return action.name
         case ApprovalAction() | CommandsAction():
             return _KINDS[action.kind]

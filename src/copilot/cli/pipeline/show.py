@@ -20,6 +20,7 @@ from copilot.release.plan import (
     BuildAction,
     CommandsAction,
     DeployAction,
+    OtherAction,
     ProjectAction,
     SourceAction,
     Stage,
@@ -121,6 +122,8 @@ def _category(action: Action) -> tuple[str, str]:
             return "Deploy", "Local"
         case CommandsAction():
             return "Test", "Local"
+        case OtherAction():
+            return action.category, action.provider
         case BuildAction() | ProjectAction():
             return "Build", "Local"
 
@@ -138,6 +141,8 @@ def details(action: Action) -> str:
             return f"Workload: {action.workload}"
         case CommandsAction():
             return f"Commands: {'; '.join(action.commands)}"
+        case OtherAction():
+            return f"{action.category} by {action.provider}, not from the manifest"
 
 
 def _rows(stage: Stage, disabled: Any) -> list[tuple[str, str, str, str]]:

@@ -19,6 +19,7 @@ from copilot.release.plan import (
     CommandsAction,
     DeployAction,
     OnFailure,
+    OtherAction,
     ProjectAction,
     SourceAction,
     Stage,
@@ -51,6 +52,8 @@ def _action(settings: PipelineSettings, action: Action) -> pipelines.Actions:
         return _approval(settings, action)
     if isinstance(action, DeployAction):
         return _deploy(settings, action)
+    if isinstance(action, OtherAction):
+        raise TypeError(f"no manifest asks for action {action.name}")
     category = "Test" if isinstance(action, CommandsAction) else "Build"
     return _build(action, category, settings.project_id(action), [])
 
