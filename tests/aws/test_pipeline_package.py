@@ -162,7 +162,8 @@ class Connections(BaseHTTPRequestHandler):
         asked: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         assert self.headers["X-Amz-Target"].endswith(".ListConnections")
         number = int(asked.get("NextToken", "1"))
-        connection = {"ConnectionName": f"ours-{number}", "ConnectionArn": f"{ARN[:-1]}{number}"}
+        name, arn = f"ours-{number}", f"{ARN[:-1]}{number}"
+        connection = {"ConnectionName": name, "ConnectionArn": arn, "ProviderType": "GitHub", "ConnectionStatus": "AVAILABLE"}
         answer = {"Connections": [connection], **({"NextToken": str(number + 1)} if number < 3 else {})}
         content = json.dumps(answer).encode()
         self.send_response(200)

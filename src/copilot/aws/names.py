@@ -140,3 +140,9 @@ def alphanumeric(text: str) -> str:
 def log_group(application: str, environment: str, workload: str) -> str:
     """The log group of a workload in an environment."""
     return f"/copilot/{application}-{environment}-{workload}"
+
+
+def console_host(region: str) -> str:
+    """The domain of the console of a region's partition."""
+    others = {"cn": "amazonaws.cn", "us-gov": "amazonaws-us-gov.com"}
+    return next((host for prefix, host in others.items() if region.startswith(f"{prefix}-")), "aws.amazon.com")

@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from copilot.aws import names
 from copilot.aws.applications import Applications, RegionalResources
 from copilot.aws.client import Aws
-from copilot.aws.errors import explained
+from copilot.aws.connections import Connection, Connections
 from copilot.aws.records import EnvironmentRecord
 from copilot.aws.stack_templates import LARGEST_TEMPLATE
 from copilot.aws.stacks import Stacks
@@ -24,6 +23,7 @@ from copilot.aws.templates.rendering import render
 from copilot.errors import ManifestError, NotFoundError, PlanError, Problem, UnsupportedError
 from copilot.manifest.loader import Document
 from copilot.manifest.pipeline import PipelineManifest
+from copilot.release.plan import Plan
 from copilot.validation import check_pipeline
 from copilot.workspace import PipelineFiles, Workspace
 
@@ -34,13 +34,29 @@ _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 
 @dataclass(frozen=True)
 class PipelinePackage:
-    """The stack of a pipeline, as text and values."""
+    """The stack of a pipeline, as text and values.
+
+    Attributes:
+        pipeline: What its manifest calls it.
+        stack_name: The stack.
+        template: YAML.
+        parameters: Of the template.
+        tags: Of the stack.
+        bucket: The application's, in the region of the pipeline: where a template goes that is too big to be sent along.
+        plan: What the template was made from.
+        manifest: Likewise.
+        connection: The connection that the manifest names; None if it names none.
+    """
 
     pipeline: str
     stack_name: str
     template: str
     parameters: Mapping[str, str]
     tags: Mapping[str, str]
+    bucket: str
+    plan: Plan
+    manifest: PipelineManifest
+    connection: Connection | None = None
 
     @property
     def configuration(self) -> str:
@@ -79,13 +95,14 @@ def package_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> Pi
     regions = sorted({aws.region, *(environment.region for environment in environments.values())})
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         resources = list(pool.map(lambda region: Applications(aws).resources(application.name, region), regions))
+    connection = _connection(aws, document)
     settings = PipelineSettings(
         plan,
         document.model,
         aws.region,
         environments,
         {each.region: _store(each) for each in resources},
-        connection_arn=_connection(aws, document),
+        connection_arn=connection.arn if connection is not None else None,
         oldest_layout=_oldest_layout(aws, application.name, plan.pipeline),
         permissions_boundary=application.permissions_boundary or None,
         tags=application.tags,
@@ -96,7 +113,17 @@ def package_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> Pi
         raise ManifestError([document.diagnostic(problem) for problem in error.problems]) from None
     template = render(made.template)
     check_size(settings.stack_name, template)
-    return PipelinePackage(plan.pipeline, settings.stack_name, template, made.parameters, made.tags)
+    return PipelinePackage(
+        plan.pipeline,
+        settings.stack_name,
+        template,
+        made.parameters,
+        made.tags,
+        bucket=settings.stores[aws.region].bucket,
+        plan=plan,
+        manifest=document.model,
+        connection=connection,
+    )
 
 
 def _environment(record: EnvironmentRecord) -> PipelineEnvironment:
@@ -112,23 +139,17 @@ def _store(resources: RegionalResources) -> ArtifactStore:
     return ArtifactStore(resources.region, resources.bucket, resources.key_arn)
 
 
-def _connection(aws: Aws, document: Document[PipelineManifest]) -> str | None:
-    """The ARN of the connection that the manifest names."""
+def _connection(aws: Aws, document: Document[PipelineManifest]) -> Connection | None:
+    """The connection that the manifest names."""
     name = document.model.source.properties.connection_name
     if name is None or source_kind(document.model.source) != "connection":
         return None
-    known: dict[str, str] = {}
-    more: dict[str, Any] = {}
-    while True:
-        with explained():
-            page = aws.codeconnections.list_connections(**more)
-        known |= {each["ConnectionName"]: each["ConnectionArn"] for each in page["Connections"]}
-        if name in known or "NextToken" not in page:
-            break
-        more = {"NextToken": page["NextToken"]}
-    if name in known:
-        return known[name]
-    hint = f"there is: {', '.join(sorted(known))}" if known else "there is none yet; make one in the console"
+    connections = Connections(aws)
+    found = connections.find(name)
+    if found is not None:
+        return found
+    known = sorted(each.name for each in connections.all())
+    hint = f"there is: {', '.join(known)}" if known else "there is none yet; make one in the console"
     message = f"there is no connection `{name}` in account {aws.account}, region {aws.region}"
     raise ManifestError([document.diagnostic(Problem(("source", "properties", "connection_name"), message, hint))])
 

@@ -8,6 +8,7 @@ from typing import Any
 from troposphere import AWSObject, GetAtt, Ref, Sub, events, iam
 from troposphere import codepipeline as pipelines
 
+from copilot.aws import names
 from copilot.aws.templates.pipeline.settings import PipelineSettings
 from copilot.aws.templates.policies import allow, policy, trusted
 from copilot.aws.templates.rendering import described
@@ -95,16 +96,11 @@ def commit_page(settings: PipelineSettings) -> str:
     if settings.source_kind == "codecommit":
         _, name = owner_and_name(source.repository)
         page = f"codesuite/codecommit/repositories/{name}/commit/{commit}?region={settings.region}"
-        return f"https://{settings.region}.console.{_console(settings.region)}/{page}"
+        return f"https://{settings.region}.console.{names.console_host(settings.region)}/{page}"
     # An address for git may have a port, which is that of ssh and not of the pages.
     host = host_of(source.repository)
     host = host if source.repository.startswith("http") else host.partition(":")[0]
     return f"https://{host}/{'/'.join(owner_and_name(source.repository))}/{_COMMIT_PAGES[source.provider]}/{commit}"
-
-
-def _console(region: str) -> str:
-    others = {"cn": "amazonaws.cn", "us-gov": "amazonaws-us-gov.com"}
-    return next((host for prefix, host in others.items() if region.startswith(f"{prefix}-")), "aws.amazon.com")
 
 
 def _token(settings: PipelineSettings, action: SourceAction) -> dict[str, Any]:
