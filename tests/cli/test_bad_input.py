@@ -350,7 +350,6 @@ def test_a_port_that_is_taken(shop: Shop) -> None:
         "pipeline statsu",
         "pipeline status --wacth",
         "pipeline status one",
-        "pipeline status 0",
         "pipeline status --json --watch",
         "env init --name",
         "env init --name a --port 0",
