@@ -11,12 +11,11 @@ from copilot.errors import Diagnostic, KeyPath, ManifestError, Problem, Reposito
 from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.loader import Document, load
 from copilot.manifest.pipeline import PipelineManifest
-from copilot.manifest.workload import WorkloadDocument, load_workload, read_env_files
-from copilot.release.aws_rules import aws_faults
+from copilot.manifest.workload import read_env_files
 from copilot.release.plan import DeployAction, Plan
 from copilot.release.planner import Draft, draft, warnings
-from copilot.release.unsupported import refused_by_local
 from copilot.repository import check_branch, check_url, normalise_url
+from copilot.workload_checks import engine_faults, load_named_workload
 from copilot.workspace import EngineName, PipelineFiles, Workspace
 
 _USER_IN_URL = re.compile(r"https?://[^/]*@", re.IGNORECASE)
@@ -75,16 +74,6 @@ def check_pipeline(
 def warnings_of(document: Document[PipelineManifest], plan: Plan) -> list[Diagnostic]:
     """What may be wrong with a pipeline that is right by itself."""
     return [replace(document.diagnostic(problem), severity="warning") for problem in warnings(plan)]
-
-
-def load_named_workload(workspace: Workspace, name: str) -> WorkloadDocument:
-    """The manifest of a workload, which is called as its folder is. Raises ManifestError, also if it is not."""
-    document = load_workload(workspace.workload_manifest(name))
-    written = document.model.name
-    if written != name:
-        message = f"the workload is called `{written}`, but its folder `{name}`"
-        raise ManifestError([document.diagnostic(Problem(("name",), message, "give both the same name"))])
-    return document
 
 
 def _once(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
@@ -164,20 +153,6 @@ def _missing_hint(workspace: Workspace, named: str, default: str) -> str:
     if inside.exists():
         return f"paths begin at the repository's root: did you mean `{_from_repository(workspace, inside)}`?"
     return "paths begin at the repository's root"
-
-
-def engine_faults(
-    document: WorkloadDocument, *, application: str, environment: str, engine: EngineName
-) -> tuple[Diagnostic, ...]:
-    """What an engine cannot do of what a manifest asks for in one environment, each where it is written."""
-    manifest = document.model.resolved(environment, application)
-    problems = (
-        refused_by_local(manifest)
-        if engine == "local"
-        else aws_faults(manifest, application=application, environment=environment)
-    )
-    places = (replace(p, path=document.model.written_at(environment, p.path)) for p in problems)
-    return tuple(document.diagnostic(problem) for problem in places)
 
 
 def _workload_faults(workspace: Workspace, name: str, environments: Sequence[str], engine: EngineName) -> Iterator[Diagnostic]:

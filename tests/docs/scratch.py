@@ -32,7 +32,7 @@ from copilot.manifest.pipeline import PipelineManifest
 from copilot.manifest.workload import load_workload
 from copilot.manifest.workspace_file import WorkspaceFile
 from copilot.release.planner import plan
-from copilot.validation import engine_faults
+from copilot.workload_checks import engine_faults
 from copilot.workspace import EngineName
 from tests import gitrepo
 from tests.docs.blocks import Block

@@ -28,7 +28,7 @@ from copilot.image import ImageRequest, image_request
 from copilot.manifest.image import ImageSource
 from copilot.manifest.workload import Workload, WorkloadDocument, read_env_files
 from copilot.progress import Print
-from copilot.validation import engine_faults, load_named_workload
+from copilot.workload_checks import engine_faults, load_named_workload
 from copilot.workspace import Workspace
 
 _PLATFORM = "linux/amd64"

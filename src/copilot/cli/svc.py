@@ -116,7 +116,7 @@ def _print_manifest(context: Context, name: str, environment: str) -> None:
     """The manifest with every setting, overrides applied."""
     from ruamel.yaml import YAML
 
-    from copilot.validation import load_named_workload
+    from copilot.workload_checks import load_named_workload
 
     context.engine.environment(context.app, environment)
     manifest = load_named_workload(context.require_workspace(), name).model

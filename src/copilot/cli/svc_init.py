@@ -152,7 +152,7 @@ def _subscription(text: str) -> tuple[str, str]:
 
 def _adopt(context: Context, name: str, manifest: Path, type_: str | None, known: dict[str, str]) -> None:
     """Register a service whose manifest is there already."""
-    from copilot.validation import load_named_workload
+    from copilot.workload_checks import load_named_workload
 
     written = load_named_workload(context.require_workspace(), name).model
     if type_ not in (None, written.type):

@@ -24,7 +24,7 @@ from copilot.progress import Print, in_turn, prefixed
 from copilot.release.describe import describe
 from copilot.release.description import ReleaseDescription
 from copilot.release.plan import release_path
-from copilot.validation import engine_faults, load_named_workload
+from copilot.workload_checks import engine_faults, load_named_workload
 from copilot.workspace import Workspace
 
 _DESCRIPTION = TypeAdapter(ReleaseDescription)

@@ -139,7 +139,7 @@ def _marked(workspace: Workspace | None, name: str) -> Workspace:
 
 def _types(workspace: Workspace) -> dict[str, str]:
     """The services and jobs whose manifests are here, with their types. Raises ManifestError for one that cannot be read."""
-    from copilot.validation import load_named_workload
+    from copilot.workload_checks import load_named_workload
 
     return {workload: load_named_workload(workspace, workload).model.type for workload in workspace.workloads()}
 
