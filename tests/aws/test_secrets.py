@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from copilot.aws.client import Aws
-from copilot.aws.secrets import Secrets
+from copilot.aws.secrets import ManagedSecret, ManagedSecrets, Secrets
 from copilot.errors import ConflictError, NotFoundError
 
 NAME = "/copilot/shop/test/secrets/DB_PASSWORD"
@@ -54,3 +54,26 @@ def test_a_token_is_in_secrets_manager_as_it_is(aws: Aws, secrets: Secrets) -> N
 def test_one_that_is_not_there(secrets: Secrets, name: str) -> None:
     with pytest.raises(NotFoundError, match="there is no secret"):
         secrets.delete(name)
+
+
+def test_a_token_belongs_to_its_application(aws: Aws) -> None:
+    secrets = ManagedSecrets(aws)
+    assert secrets.find("github-token-shop-web") is None
+    secrets.put("github-token-shop-web", "ghp_1", overwrite=False, application="shop")
+    assert secrets.find("github-token-shop-web") == ManagedSecret("github-token-shop-web", "shop", deleted=False)
+    aws.secretsmanager.create_secret(Name="github-token-shop-api", SecretString="ghp_1")
+    secrets.put("github-token-shop-api", "ghp_2", overwrite=True, application="shop")
+    assert secrets.find("github-token-shop-api") == ManagedSecret("github-token-shop-api", "shop", deleted=False)
+
+
+@pytest.mark.parametrize("overwrite", [True, False])
+def test_one_that_is_scheduled_for_deletion_is_restored(aws: Aws, overwrite: bool) -> None:
+    secrets = ManagedSecrets(aws)
+    secrets.put("github-token-shop-web", "ghp_1", overwrite=False)
+    aws.secretsmanager.delete_secret(SecretId="github-token-shop-web")
+    found = secrets.find("github-token-shop-web")
+    assert found is not None
+    assert found.deleted
+    secrets.put("github-token-shop-web", "ghp_2", overwrite=overwrite, application="shop")
+    assert secrets.find("github-token-shop-web") == ManagedSecret("github-token-shop-web", "shop", deleted=False)
+    assert aws.secretsmanager.get_secret_value(SecretId="github-token-shop-web")["SecretString"] == "ghp_2"
