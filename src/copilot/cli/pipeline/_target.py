@@ -20,6 +20,10 @@ from copilot.engine import ExecutionSummary, LocalEngine
 from copilot.errors import CopilotError, NotFoundError, UsageError
 from copilot.release.plan import Plan
 
+_PAUSE = 0.15
+"""Seconds: fast enough for a live view."""
+_PAUSE_ON_AWS = 2.0
+"""Seconds: AWS answers slowly, and an account may not ask often."""
 _EXECUTION = re.compile(r"[0-9a-f][0-9a-f-]{0,63}")
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -33,6 +37,12 @@ class Target:
     app: str
     name: str
     hints: Hints
+    on_aws: bool = False
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two looks at it."""
+        return _PAUSE_ON_AWS if self.on_aws else _PAUSE
 
     def command(self, words: str) -> str:
         """``copilot pipeline <words>`` for this pipeline."""
@@ -90,7 +100,7 @@ def choose_pipeline(context: Context, name: str | None) -> Target:
     workspace = context.workspace
     if workspace is None or workspace.application != context.app:
         flags += f" --app {context.app}"
-    return Target(context.local, context.app, name, Hints(flags))
+    return Target(context.local, context.app, name, Hints(flags), context.on_aws)
 
 
 def _pick(app: str, names: Sequence[str]) -> str:

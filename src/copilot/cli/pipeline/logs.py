@@ -19,8 +19,6 @@ from copilot.cli.pipeline.view import is_waiting
 from copilot.engine import ActionState, ExecutionDetail, StageState
 from copilot.errors import NotFoundError, UsageError
 
-_LOOK_AGAIN = 0.2
-"""Seconds between two looks while following."""
 Place = tuple[str, str]
 """Names of a stage and of an action in it."""
 
@@ -118,7 +116,7 @@ def _follow_on(target: Target, detail: ExecutionDetail, stage: str | None) -> No
             say(f"Execution {execution_label(id_)} has ended: {detail.summary.status}")
             return
         if not fresh or all(is_waiting(a) for _, a in fresh):
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(target.pause)
         detail = target.engine.execution(target.app, target.name, id_)
 
 
@@ -134,7 +132,7 @@ def _print_log(target: Target, execution: str, place: Place, *, follow: bool) ->
         if chunk.finished or (not follow and not progressed):
             return offset > 0
         if not progressed:
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(target.pause)
 
 
 def _state_of(detail: ExecutionDetail, place: Place) -> str:

@@ -14,14 +14,15 @@ from copilot.cli._context import Context
 from copilot.cli._options import app_option, json_option
 from copilot.cli._output import fit, out, print_json, say, timestamp
 from copilot.cli._root import command
-from copilot.cli.pipeline import failure, progress, view
+from copilot.cli.pipeline import progress, view
+from copilot.cli.pipeline._still import explain
 from copilot.cli.pipeline._target import Target, choose_pipeline, execution_argument, name_option
 from copilot.cli.pipeline._text import Look, execution_label, paint
 from copilot.engine import ExecutionDetail
-from copilot.errors import NotFoundError, UsageError
+from copilot.errors import UsageError
 
-_LOOK_AGAIN = 0.15
-"""Seconds between two looks while watching: fast enough for durations that tick."""
+_TICK = 0.15
+"""Seconds between two drawings of the live view: fast enough for durations that tick."""
 _ROWS_KEPT = 2
 """Rows of the terminal that the live view leaves free, for the prompt and the command."""
 _INTERRUPTED = 130
@@ -46,7 +47,7 @@ def status(context: Context, name: str | None, as_json: bool, watch: bool, execu
     else:
         look = Look.of(sys.stdout)
         out(paint(view.render(detail, time.time(), look, target.hints, _held(target, detail))))
-        _explain(target, detail)
+        explain(target, detail)
 
 
 def follow(target: Target, detail: ExecutionDetail) -> None:
@@ -57,7 +58,7 @@ def follow(target: Target, detail: ExecutionDetail) -> None:
     except KeyboardInterrupt:
         say(f"\nExecution {execution_label(detail.summary.id)} goes on; see it with `{target.command('status')}`.")
         click.get_current_context().exit(_INTERRUPTED)
-    _explain(target, detail)
+    explain(target, detail)
     if detail.summary.status != "Succeeded":
         click.get_current_context().exit(1)
 
@@ -68,18 +69,22 @@ def _live(target: Target, detail: ExecutionDetail) -> ExecutionDetail:
     from rich.text import Text
 
     stream = sys.stdout
+    held = _held(target, detail)
 
     def shown(height: int | None) -> Text:
         look = replace(Look.of(stream), height=height)
-        lines = view.render(detail, time.time(), look, target.hints, _held(target, detail))
+        lines = view.render(detail, time.time(), look, target.hints, held)
         return Text.from_ansi(fit(paint(lines), stream), no_wrap=True)
 
     console = Console(file=stream, highlight=False)
     with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
         while detail.summary.ended_at is None:
-            live.update(shown(console.height - _ROWS_KEPT), refresh=True)
-            time.sleep(_LOOK_AGAIN)
+            look_again = time.monotonic() + target.pause
+            while time.monotonic() < look_again:
+                live.update(shown(console.height - _ROWS_KEPT), refresh=True)
+                time.sleep(_TICK)
             detail = target.engine.execution(target.app, target.name, detail.summary.id)
+            held = _held(target, detail)
         live.update(shown(None), refresh=True)
     return detail
 
@@ -97,7 +102,7 @@ def _lines(target: Target, detail: ExecutionDetail) -> ExecutionDetail:
             out(paint(lines))
         if detail.summary.ended_at is not None:
             return detail
-        time.sleep(_LOOK_AGAIN)
+        time.sleep(target.pause)
         before, held_before = detail, held
         detail = target.engine.execution(target.app, target.name, detail.summary.id)
 
@@ -110,42 +115,6 @@ def _held(target: Target, detail: ExecutionDetail) -> view.Held | None:
     own = detail.summary.id
     others = [e.id for e in target.engine.executions(target.app, target.name) if e.ended_at is None and e.id != own]
     return view.held(stage, (target.engine.execution(target.app, target.name, other) for other in others))
-
-
-def _explain(target: Target, detail: ExecutionDetail) -> None:
-    """After a failure: its cause, what is still safe, what to do."""
-    cause = failure.first_cause(detail)
-    if cause is None:
-        return
-    safe = [_still_runs(target, environment) for environment in failure.not_reached(detail)]
-    if safe and safe[0].environment == cause[0].environment and _reached(detail, safe[0]):
-        del safe[0]
-    out("\n" + paint(failure.render(detail, safe, Look.of(sys.stdout), target.hints)))
-
-
-def _reached(detail: ExecutionDetail, running: failure.StillRuns) -> bool:
-    """Whether the environment of the failed stage runs what this execution brought, all or some of it."""
-    revision = detail.summary.revision
-    return running.revision is None or (revision is not None and revision.id == running.revision)
-
-
-def _still_runs(target: Target, environment: str) -> failure.StillRuns:
-    """What an environment runs: the newest of its services' revisions, and the execution that brought it."""
-    newest = None
-    for workload in target.engine.workloads(target.app):
-        try:
-            services = target.engine.service(target.app, workload.name).environments
-        except NotFoundError:  # it was deleted a moment ago
-            continue
-        for service in services:
-            known = service.environment == environment and service.revision and service.deployed_at is not None
-            if known and (newest is None or (service.deployed_at or 0) > (newest.deployed_at or 0)):
-                newest = service
-    if newest is None or not newest.revision:
-        return failure.StillRuns(environment)
-    passed = [e for e in target.engine.executions(target.app, target.name, limit=100) if e.status == "Succeeded"]
-    id_ = next((e.id for e in passed if e.revision and e.revision.id == newest.revision), None)
-    return failure.StillRuns(environment, newest.revision, id_)
 
 
 def as_document(detail: ExecutionDetail) -> dict[str, Any]:
