@@ -13,7 +13,7 @@ from ruamel.yaml.nodes import Node as YamlNode
 from copilot.errors import Diagnostic, ManifestError
 from copilot.manifest.faults import suggestion
 from copilot.manifest.loader import SourceText, tree_of
-from copilot.manifest.tree import Span
+from copilot.manifest.tree import Span, UnreadableError, read_tree
 
 # The functions that have a short form in YAML
 # (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html).
@@ -88,6 +88,32 @@ def template_entries(source: SourceText) -> dict[str, Entry]:
     if reader.diagnostics:
         raise ManifestError(reader.diagnostics)
     return entries
+
+
+def item_entries(source: SourceText) -> list[Entry]:
+    """The items of a file that is a list, in which functions stand as in a template; none if there are only comments.
+
+    ``key`` of an item is the whole of it.
+
+    Raises:
+        ManifestError: It is no YAML, no list, or has functions that CloudFormation does not know; all that is wrong.
+    """
+    try:
+        read_tree(source.text)  # as above
+    except UnreadableError as error:
+        raise ManifestError([source.diagnostic(error.flaw.span, error.flaw.message, error.flaw.hint)]) from None
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False
+    root = yaml.compose(source.text)
+    if root is None:
+        return []
+    if not isinstance(root, SequenceNode):
+        raise ManifestError([source.diagnostic(_span(root), "the file must be a list", "begin each item with `- `")])
+    reader = _Reader(source)
+    items = [Entry(source, _span(node), *reader.value(node)) for node in root.value]
+    if reader.diagnostics:
+        raise ManifestError(reader.diagnostics)
+    return items
 
 
 class _Reader:
