@@ -286,7 +286,7 @@ class PipelineChange(Value):
 
 
 class PipelineSummary(Value):
-    """One line of `pipeline ls`."""
+    """One line of `pipeline ls`. ``pipeline_name`` is what runs it calls it, which on AWS is a name that nobody chose."""
 
     name: str
     pipeline_name: str
@@ -300,9 +300,16 @@ class PipelineSummary(Value):
 
 
 class PipelineDetail(Value):
-    """A pipeline's structure. ``trigger`` says in words how a push is noticed."""
+    """A pipeline's structure.
+
+    Attributes:
+        pipeline_name: As in `PipelineSummary`.
+        trigger: Says in words how a push is noticed.
+        disabled_stages: The reasons, by stage.
+    """
 
     definition: PipelineDefinition
+    pipeline_name: str
     region: str
     account_id: str
     trigger: str
@@ -379,9 +386,10 @@ class StageState(Value):
 
 
 class ExecutionDetail(Value):
-    """An execution with all its stages."""
+    """An execution of a pipeline with all its stages. ``pipeline_name``: as in `PipelineSummary`."""
 
     app: str
+    name: str
     pipeline_name: str
     summary: ExecutionSummary
     stages: tuple[StageState, ...]

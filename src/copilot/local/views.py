@@ -52,6 +52,7 @@ def execution_detail(record: ExecutionRecord, disabled: Mapping[str, str]) -> Ex
     times = [t for stage in stages for a in stage.actions for t in (a.started_at, a.ended_at) if t is not None]
     return ExecutionDetail(
         app=record.app,
+        name=record.pipeline,
         pipeline_name=record.pipeline,
         summary=execution_summary(record),
         stages=tuple(stages),
@@ -112,6 +113,7 @@ def pipeline_detail(record: PipelineRecord, disabled: Mapping[str, str]) -> Pipe
     """A pipeline's structure."""
     return PipelineDetail(
         definition=record.definition,
+        pipeline_name=record.definition.name,
         region=REGION,
         account_id=ACCOUNT,
         trigger=record.trigger,

@@ -49,6 +49,7 @@ def execution(*stages: StageState, status: str = "InProgress", **more: Any) -> E
     }
     return ExecutionDetail(
         app="shop",
+        name="shop-main",
         pipeline_name="shop-main",
         summary=ExecutionSummary.model_validate(summary),
         stages=stages,

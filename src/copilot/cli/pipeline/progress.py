@@ -37,7 +37,7 @@ def held_up(held: Held, look: Look, hints: Hints) -> Line:
 
 
 def _title(execution: ExecutionDetail) -> Line:
-    return (Span(execution.pipeline_name, "strong"), Span(f"  {execution_label(execution.summary.id)}"))
+    return (Span(execution.name, "strong"), Span(f"  {execution_label(execution.summary.id)}"))
 
 
 def _state(action: ActionState | None) -> tuple[str, int] | None:

@@ -26,6 +26,8 @@ from copilot.release.plan import (
     Stage,
 )
 
+Resources = list[dict[str, str]]
+"""Each with ``type``, ``physicalID`` and ``logicalID``, as AWS Copilot has them."""
 _WIDEST_DETAILS = 80
 """Columns; the JSON answer has all of it."""
 
@@ -39,18 +41,21 @@ def show(context: Context, name: str | None, as_json: bool, resources: bool) -> 
     """As it was read by the last `copilot pipeline update`."""
     target = choose_pipeline(context, name)
     pipeline = target.engine.pipeline(target.app, target.name)
-    used = _resources(target, pipeline) if resources else None
+    used = None
+    if resources:
+        used = context.aws.pipeline_resources(target.app, target.name) if context.on_aws else _resources(target, pipeline)
     if as_json:
         print_json(as_document(pipeline, used))
     else:
         out(as_text(pipeline, used))
 
 
-def as_text(pipeline: PipelineDetail, resources: list[dict[str, str]] | None) -> str:
+def as_text(pipeline: PipelineDetail, resources: Resources | None) -> str:
     """The pipeline for a person."""
     definition = pipeline.definition
     about = [
         ("Name", definition.name),
+        *([("On AWS", f"{pipeline.pipeline_name} in {pipeline.region}")] if _on_aws(pipeline) else []),
         ("Application", definition.app),
         ("Repository", definition.repository),
         ("Branch", definition.branch),
@@ -67,12 +72,12 @@ def as_text(pipeline: PipelineDetail, resources: list[dict[str, str]] | None) ->
     return "\n\n".join(parts)
 
 
-def as_document(pipeline: PipelineDetail, resources: list[dict[str, str]] | None) -> dict[str, Any]:
+def as_document(pipeline: PipelineDetail, resources: Resources | None) -> dict[str, Any]:
     """The JSON answer: AWS Copilot's keys, and ours besides."""
     definition = pipeline.definition
     document = {
         "name": definition.name,
-        "pipelineName": definition.name,
+        "pipelineName": pipeline.pipeline_name,
         "app": definition.app,
         "region": pipeline.region,
         "accountId": pipeline.account_id,
@@ -81,30 +86,30 @@ def as_document(pipeline: PipelineDetail, resources: list[dict[str, str]] | None
         "manifest": definition.manifest,
         "trigger": pipeline.trigger,
         "mode": definition.plan.mode,
-        "stages": [_stage_document(stage, pipeline.disabled_stages) for stage in definition.plan.stages],
+        "stages": [_stage_document(stage, pipeline) for stage in definition.plan.stages],
         "createdAt": timestamp(pipeline.created_at),
         "updatedAt": timestamp(pipeline.updated_at),
     }
     return document if resources is None else {**document, "resources": resources}
 
 
-def _stage_document(stage: Stage, disabled: Any) -> dict[str, Any]:
+def _stage_document(stage: Stage, pipeline: PipelineDetail) -> dict[str, Any]:
     # AWS Copilot describes a stage by what it ends in; its gate and its tests are among our actions.
     main = next((a for a in stage.actions if isinstance(a, DeployAction)), stage.actions[0])
-    category, provider = _category(main)
+    category, provider = _category(main, pipeline)
     return {
         "name": stage.name,
         "category": category,
         "provider": provider,
         "details": details(main),
         "environment": stage.environment,
-        "transition": "DISABLED" if stage.name in disabled else "ENABLED",
+        "transition": "DISABLED" if stage.name in pipeline.disabled_stages else "ENABLED",
         "actions": [
             {
                 "name": action.name,
                 "runOrder": action.run_order,
-                "category": _category(action)[0],
-                "provider": _category(action)[1],
+                "category": _category(action, pipeline)[0],
+                "provider": _category(action, pipeline)[1],
                 "details": details(action),
             }
             for action in stage.actions
@@ -112,20 +117,21 @@ def _stage_document(stage: Stage, disabled: Any) -> dict[str, Any]:
     }
 
 
-def _category(action: Action) -> tuple[str, str]:
+def _category(action: Action, pipeline: PipelineDetail) -> tuple[str, str]:
+    build, deploy = ("CodeBuild", "CloudFormation") if _on_aws(pipeline) else ("Local", "Local")
     match action:
         case SourceAction():
             return "Source", action.provider
         case ApprovalAction():
             return "Approval", "Manual"
         case DeployAction():
-            return "Deploy", "Local"
+            return "Deploy", deploy
         case CommandsAction():
-            return "Test", "Local"
+            return "Test", build
         case OtherAction():
             return action.category, action.provider
         case BuildAction() | ProjectAction():
-            return "Build", "Local"
+            return "Build", build
 
 
 def details(action: Action) -> str:
@@ -153,7 +159,11 @@ def _rows(stage: Stage, disabled: Any) -> list[tuple[str, str, str, str]]:
     ]
 
 
-def _resources(target: Target, pipeline: PipelineDetail) -> list[dict[str, str]]:
+def _on_aws(pipeline: PipelineDetail) -> bool:
+    return pipeline.region != "local"
+
+
+def _resources(target: Target, pipeline: PipelineDetail) -> Resources:
     """What the pipeline stands on, and what it deploys to."""
     source = pipeline.definition.plan.source
     found = [("Repository", source.repository, source.name)]

@@ -120,7 +120,7 @@ def _held(target: Target, detail: ExecutionDetail) -> view.Held | None:
 def as_document(detail: ExecutionDetail) -> dict[str, Any]:
     """The JSON answer: AWS Copilot's keys, and ours besides."""
     return {
-        "name": detail.pipeline_name,
+        "name": detail.name,
         "pipelineName": detail.pipeline_name,
         "app": detail.app,
         "execution": detail.summary,

@@ -149,7 +149,7 @@ def _header(execution: ExecutionDetail, now: float, look: Look) -> list[Line]:
     summary = execution.summary
     words, style = STATUS_WORDS[summary.status]
     status = Span(words, style)
-    name: Line = (Span(execution.pipeline_name, "strong"), Span(f"  {execution_label(summary.id)}"))
+    name: Line = (Span(execution.name, "strong"), Span(f"  {execution_label(summary.id)}"))
     if summary.rollback_of:
         name = (*name, Span(f"  rollback of {summary.rollback_of}", "quiet"))
     room = look.width - line_width(name) - cell_width(words) - 6
