@@ -7,6 +7,7 @@ there, and deleted last.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from uuid import uuid4
 
 from copilot.aws import names
@@ -15,6 +16,7 @@ from copilot.aws.client import Aws
 from copilot.aws.environment_domains import delegate, is_delegated, makes_aliases, zone_of_application
 from copilot.aws.environment_removal import Removal, clear_roles
 from copilot.aws.environment_values import EnvironmentDetail, EnvironmentPackage, EnvironmentResource, stack_resources
+from copilot.aws.overrides import overridden
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord, WorkloadRecord
 from copilot.aws.stack_values import StackRequest, Watch, unwatched
 from copilot.aws.stacks import Outcome, Proposal, Stack, Stacks
@@ -105,6 +107,7 @@ class Environments:
         manifest: EnvironmentManifest,
         source: str,
         *,
+        overrides: Path | None = None,
         force: bool = False,
         rollback: bool = True,
         detach: bool = False,
@@ -117,41 +120,52 @@ class Environments:
             name: Of the environment.
             manifest: With placeholders filled in.
             source: The manifest's text.
+            overrides: The folder with the patches of the template, if there may be some.
             force: Update the stack even if nothing changes.
             rollback: Whether CloudFormation undoes what it did when something fails.
             detach: Do not wait until it is done.
             watch: Is told each event.
 
         Raises:
+            ManifestError: Something is wrong with the patches.
             NotFoundError: There is no such application or environment, or its stack is gone.
             ConflictError: The stack is in a state from which it cannot be updated.
             DeploymentError: AWS could not make something.
         """
-        work = self._work(application, name, manifest, source, force=force)
+        work = self._work(application, name, manifest, source, overrides, force=force)
         stacks = self._stacks(work.aws)
         first: Outcome = "unchanged"
         if work.settings.own_domain and not work.settings.public_https:
             # In another account than the application: the internet must find the zone before it can have a certificate.
             first = stacks.deploy(work.request(rollback=rollback), watch)
             delegate(self._aws, work.app, name, stacks.require(work.stack.name))
-            work = self._work(application, name, manifest, source, force=False, delegated=True)
+            work = self._work(application, name, manifest, source, overrides, force=False, delegated=True)
         request = work.request(rollback=rollback)
         last = _begin(stacks, request, watch) if detach else stacks.deploy(request, watch)
         return first if last == "unchanged" else last
 
     def propose(
-        self, application: str, name: str, manifest: EnvironmentManifest, source: str, watch: Watch = unwatched
+        self,
+        application: str,
+        name: str,
+        manifest: EnvironmentManifest,
+        source: str,
+        *,
+        overrides: Path | None = None,
+        watch: Watch = unwatched,
     ) -> Proposal | None:
         """What `deploy` would change; None if nothing. Raises as it does."""
-        work = self._work(application, name, manifest, source, force=False)
+        work = self._work(application, name, manifest, source, overrides, force=False)
         return self._stacks(work.aws).propose(work.request(), watch)
 
-    def package(self, application: str, name: str, manifest: EnvironmentManifest, source: str) -> EnvironmentPackage:
-        """The stack that `deploy` would make. Raises NotFoundError."""
-        work = self._work(application, name, manifest, source, force=False)
+    def package(
+        self, application: str, name: str, manifest: EnvironmentManifest, source: str, *, overrides: Path | None = None
+    ) -> EnvironmentPackage:
+        """The stack that `deploy` would make. Raises NotFoundError, ManifestError."""
+        work = self._work(application, name, manifest, source, overrides, force=False)
         current = work.stack.parameters
         parameters = {key: current.get(key, "") if value is None else value for key, value in work.parameters.items()}
-        return EnvironmentPackage(name, render(work.wanted.template), parameters, work.tags)
+        return EnvironmentPackage(name, work.template, parameters, work.tags)
 
     def show(self, application: str, name: str) -> EnvironmentDetail:
         """An environment as it is. Raises NotFoundError."""
@@ -257,7 +271,15 @@ class Environments:
         )
 
     def _work(
-        self, application: str, name: str, manifest: EnvironmentManifest, source: str, *, force: bool, delegated: bool = False
+        self,
+        application: str,
+        name: str,
+        manifest: EnvironmentManifest,
+        source: str,
+        overrides: Path | None,
+        *,
+        force: bool,
+        delegated: bool = False,
     ) -> _Work:
         app, record = self._store.application(application), self._store.environment(application, name)
         aws = self.inside(record)
@@ -272,7 +294,11 @@ class Environments:
             update_token=uuid4().hex if force else stack.outputs.get(_TOKEN, ""),
         )
         bucket = settings.bucket_arn.rpartition(":")[2]
-        return _Work(app, record, aws, stack, settings, environment_stack(settings, current), bucket)
+        wanted = environment_stack(settings, current)
+        template = render(wanted.template)
+        if overrides is not None:
+            template = overridden(overrides, template)
+        return _Work(app, record, aws, stack, settings, wanted, template, bucket)
 
     def _deployed(self, record: EnvironmentRecord, inside: Aws) -> list[WorkloadRecord]:
         """The workloads that have a stack in the environment."""
@@ -294,6 +320,7 @@ class _Work:
     stack: Stack
     settings: EnvironmentSettings
     wanted: EnvironmentStack
+    template: str
     bucket: str
 
     @property
@@ -314,7 +341,7 @@ class _Work:
         """What the stack is to be."""
         return StackRequest(
             self.stack.name,
-            render(self.wanted.template),
+            self.template,
             self.parameters,
             self.tags,
             self.record.execution_role,

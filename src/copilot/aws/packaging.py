@@ -16,6 +16,7 @@ from copilot.aws.ecr import Repository
 from copilot.aws.envfiles import ArtifactBucket, addons_key, env_file_key, upload_addons_template, upload_env_files
 from copilot.aws.environments import Environments
 from copilot.aws.images import LATEST, Wanted, publish_images
+from copilot.aws.overrides import check_overrides, overridden, workload_overrides
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord
 from copilot.aws.stacks import StackRequest
 from copilot.aws.store import Store
@@ -170,6 +171,7 @@ class Packager:
                 if name not in documents:
                     documents[name] = None
                     documents[name] = load_named_workload(self._workspace, name)
+                    diagnostics += check_overrides(workload_overrides(self._workspace, name))
                 document = documents[name]
                 if document is not None:
                     found[name, environment] = document
@@ -266,7 +268,7 @@ class Packager:
             upload: Whether what its template names in S3 is put there.
 
         Raises:
-            ManifestError: Something is wrong with its addons.
+            ManifestError: Something is wrong with its addons or overrides.
             UnsupportedError: It asks for something that the environment does not have.
             EngineUnavailableError: AWS refuses, or does not answer.
         """
@@ -292,7 +294,8 @@ class Packager:
             tags=self._record.tags,
         )
         made = workload_stack(settings)
-        return Package(name, environment, render(made.template), made.parameters, made.tags)
+        template = overridden(workload_overrides(self._workspace, name), render(made.template))
+        return Package(name, environment, template, made.parameters, made.tags)
 
     def upload(self, target: Target, document: WorkloadDocument) -> None:
         """Put what the template of a workload names in S3 where it names it, once for all environments of a region.

@@ -13,6 +13,7 @@ from copilot.aws import names
 from copilot.aws.applications import Applications, RegionalResources
 from copilot.aws.client import Aws
 from copilot.aws.connections import Connection, Connections
+from copilot.aws.overrides import overridden, pipeline_overrides
 from copilot.aws.records import EnvironmentRecord
 from copilot.aws.stack_templates import LARGEST_TEMPLATE
 from copilot.aws.stacks import Stacks
@@ -111,7 +112,7 @@ def package_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> Pi
         made = pipeline_stack(settings)
     except PlanError as error:
         raise ManifestError([document.diagnostic(problem) for problem in error.problems]) from None
-    template = render(made.template)
+    template = overridden(pipeline_overrides(workspace, files), render(made.template))
     check_size(settings.stack_name, template)
     return PipelinePackage(
         plan.pipeline,

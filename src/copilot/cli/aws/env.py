@@ -81,7 +81,7 @@ def deploy(context: Context, name: str, wish: Wish, *, force: bool, rollback: bo
     environments = _environments(context)
     document = _manifest(context, name)
     with progress(f"Working out what changes in environment {name}"):
-        package = environments.package(context.app, name, document.model, document.text)
+        package = environments.package(context.app, name, document.model, document.text, overrides=_overrides(context))
     begin = time.monotonic()
     if wish.diff and not _agreed(context, environments, document, name, wish, force=force):
         return
@@ -91,6 +91,7 @@ def deploy(context: Context, name: str, wish: Wish, *, force: bool, rollback: bo
             name,
             document.model,
             document.text,
+            overrides=_overrides(context),
             force=force,
             rollback=rollback,
             detach=wish.detach,
@@ -110,7 +111,7 @@ def package(context: Context, name: str, *, output_dir: Path | None, diff: bool)
     if diff:
         return _difference(context, environments, document, name)
     with progress("Asking AWS"):
-        made = environments.package(context.app, name, document.model, document.text)
+        made = environments.package(context.app, name, document.model, document.text, overrides=_overrides(context))
     if output_dir is None:
         out(made.template, newline=False)
         return True
@@ -183,6 +184,12 @@ def _path(workspace: Workspace, name: str) -> Path:
     return workspace.folder / "environments" / name / "manifest.yml"
 
 
+def _overrides(context: Context) -> Path:
+    from copilot.aws.overrides import environment_overrides
+
+    return environment_overrides(context.require_workspace())
+
+
 def _manifest(context: Context, name: str) -> Document[EnvironmentManifest]:
     """Raises NotFoundError without a manifest, ManifestError with a bad one."""
     from copilot.manifest.environment import load_environment
@@ -234,7 +241,7 @@ def _difference(context: Context, environments: Environments, document: Document
     from copilot.aws.stacks import Stacks
 
     with progress(f"Working out what changes in environment {name}"):
-        proposal = environments.propose(context.app, name, document.model, document.text)
+        proposal = environments.propose(context.app, name, document.model, document.text, overrides=_overrides(context))
     if proposal is None:
         say("Nothing would change.", wrapped=sys.stderr.isatty())
         return False
