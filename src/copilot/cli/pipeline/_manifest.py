@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from copilot.cli import _ask
 from copilot.cli._context import Context
-from copilot.errors import ConflictError, EngineUnavailableError, UnsupportedError
+from copilot.errors import ConflictError, CopilotError, EngineUnavailableError, UnsupportedError
 
 if TYPE_CHECKING:
+    from copilot.errors import Problem
+    from copilot.manifest.pipeline import PipelineManifest
+    from copilot.release.plan import Plan
+    from copilot.validation import Refusals
     from copilot.workspace import PipelineFiles, Workspace
 
 
-@dataclass(frozen=True)
-class Environments:
-    """The environments of an application; None when they are not known, and why."""
+@dataclass
+class Checks:
+    """What a pipeline can be checked against.
 
-    names: tuple[str, ...] | None
-    unknown_because: str = ""
+    Attributes:
+        environments: Those of the application; None if they are not known.
+        refusals: What the engine finds wrong besides; None if there is nothing else.
+        not_checked: What could not be checked, and why: sentences without a full stop. Some are only known after the checks.
+    """
+
+    environments: tuple[str, ...] | None = None
+    refusals: Refusals | None = None
+    not_checked: list[str] = field(default_factory=list)
 
 
 def own_workspace(context: Context) -> Workspace:
@@ -44,11 +55,42 @@ def choose_files(workspace: Workspace, name: str | None) -> PipelineFiles:
     return workspace.pipeline(name)
 
 
-def known_environments(context: Context) -> Environments:
-    """What the engine knows, for checks that must also work where it knows nothing."""
+def checks(context: Context) -> Checks:
+    """All that can be asked of the engine now, for checks that must also work where nothing can."""
+    return _of_aws(context) if context.on_aws else _of_this_machine(context)
+
+
+def _of_this_machine(context: Context) -> Checks:
+    unchecked = "its environments were not checked"
     try:
         if context.app not in [application.name for application in context.local.applications()]:
-            return Environments(None, f"there is no application `{context.app}` on this machine yet")
-        return Environments(tuple(environment.name for environment in context.local.environments(context.app)))
+            return Checks(not_checked=[f"{unchecked}: there is no application `{context.app}` on this machine yet"])
+        return Checks(tuple(environment.name for environment in context.local.environments(context.app)))
     except (EngineUnavailableError, UnsupportedError) as error:
-        return Environments(None, error.message)
+        return Checks(not_checked=[f"{unchecked}: {error.message}"])
+
+
+def _of_aws(context: Context) -> Checks:
+    from copilot.aws.pipeline_lookup import look_up, without_aws
+    from copilot.aws.store import Store
+    from copilot.aws.templates.pipeline.checks import problems
+
+    region: str | None = None
+    try:
+        aws = context.aws.aws
+        region = aws.region
+        store = Store(aws)
+        application = store.application(context.app)
+        records = {record.name: record for record in store.environments(application.name)}
+    except CopilotError as error:
+        reason = f"its environments, and what else it needs on AWS, were not checked: {error.message}"
+        return Checks(None, lambda manifest, plan: problems(without_aws(manifest, plan, region)), [reason])
+
+    def refusals(manifest: PipelineManifest, plan: Plan) -> list[Problem]:
+        found = look_up(aws, application, records, manifest, plan)
+        reasons = (f"not all that it needs on AWS was checked: {error.message}" for error in found.failures)
+        made.not_checked = list(dict.fromkeys([*made.not_checked, *reasons]))
+        return [*found.problems, *problems(found.settings)]
+
+    made = Checks(tuple(records), refusals)
+    return made

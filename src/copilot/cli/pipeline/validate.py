@@ -9,13 +9,15 @@ import click
 
 from copilot.cli._context import Context
 from copilot.cli._options import app_option, json_option
-from copilot.cli._output import out, print_json, say, shown_path
+from copilot.cli._output import out, print_json, progress, say, show_warnings, shown_path
 from copilot.cli._root import command
-from copilot.cli.pipeline._manifest import choose_files, known_environments, own_workspace
+from copilot.cli.pipeline._manifest import checks, choose_files, own_workspace
 from copilot.cli.pipeline._target import name_option
-from copilot.errors import Diagnostic, ManifestError
+from copilot.errors import Diagnostic, ManifestError, Problem
 
 if TYPE_CHECKING:
+    from copilot.manifest.loader import Document
+    from copilot.manifest.pipeline import PipelineManifest
     from copilot.release.plan import Plan
     from copilot.workspace import PipelineFiles
 
@@ -25,30 +27,57 @@ if TYPE_CHECKING:
 @name_option
 @json_option
 def validate(context: Context, name: str | None, as_json: bool) -> None:
-    """Needs no network. Checks every pipeline of the workspace unless one is named."""
-    from copilot.validation import check_pipeline
+    """Checks every pipeline of the workspace unless one is named; without a network, all that needs none.
+
+    What AWS has to do with it is looked up, too, where AWS is the engine. Nothing is changed anywhere.
+    """
+    from copilot.validation import check_pipeline, warnings_of
 
     workspace = own_workspace(context)
     pipelines = [choose_files(workspace, name)] if name else workspace.pipelines() or [choose_files(workspace, None)]
-    environments = known_environments(context)
-    plans: list[Plan] = []
+    good: list[tuple[PipelineFiles, Document[PipelineManifest], Plan]] = []
     problems: list[Diagnostic] = []
-    for files in pipelines:
-        try:
-            plans.append(check_pipeline(workspace, files, environments.names)[1])
-        except ManifestError as error:
-            problems += error.diagnostics
+    with progress("Asking AWS" if context.on_aws else "Checking"):
+        known = checks(context)
+        for files in pipelines:
+            try:
+                good.append((files, *check_pipeline(workspace, files, known.environments, refusals=known.refusals)))
+            except ManifestError as error:
+                problems += error.diagnostics
+    problems += _same_names([document for _, document, _ in good])
     problems = list(dict.fromkeys(problems))
+    warnings = [warning for _, document, plan in good for warning in warnings_of(document, plan)]
     if as_json:
-        print_json({"valid": not problems, "problems": problems, "environmentsChecked": environments.names is not None})
+        answer = {
+            "valid": not problems,
+            "problems": problems,
+            "warnings": warnings,
+            "environmentsChecked": known.environments is not None,
+            "notChecked": known.not_checked,
+        }
+        print_json(answer)
         click.get_current_context().exit(1 if problems else 0)
+    show_warnings(warnings)
     if problems:
+        _say_what_was_not_checked(known.not_checked)
         raise ManifestError(problems)
-    _say_good(pipelines, plans)
-    if environments.names is None:
-        say(f"Its environments were not checked: {environments.unknown_because}.")
-
-
-def _say_good(pipelines: Sequence[PipelineFiles], plans: Sequence[Plan]) -> None:
-    for files, plan in zip(pipelines, plans, strict=True):
+    for files, _, plan in good:
         out(f"{shown_path(files.manifest)} is valid: Source → Build → {' → '.join(plan.environments)}")
+    _say_what_was_not_checked(known.not_checked)
+
+
+def _same_names(documents: Sequence[Document[PipelineManifest]]) -> list[Diagnostic]:
+    """Pipelines that have the name of another one, which an engine would take for changes of that."""
+    first: dict[str, str] = {}
+    found = []
+    for document in documents:
+        other = first.setdefault(document.model.name, document.shown_as)
+        if other != document.shown_as:
+            message = f"there is another pipeline `{document.model.name}`, in {other}"
+            found.append(document.diagnostic(Problem(("name",), message, "give each pipeline a name of its own")))
+    return found
+
+
+def _say_what_was_not_checked(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        say(f"{sentence[0].upper()}{sentence[1:]}.")

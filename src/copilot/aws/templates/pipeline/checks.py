@@ -28,18 +28,25 @@ _CODECOMMIT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _SECRET = re.compile(r"[A-Za-z0-9/_+=.@-]+|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
 _HOSTS = {"GitHub": "github.com", "GitHubV1": "github.com", "GitLab": "gitlab.com", "Bitbucket": "bitbucket.org"}
 _PROPERTIES: KeyPath = ("source", "properties")
+_REPOSITORY: KeyPath = (*_PROPERTIES, "repository")
 
 
 def problems(settings: PipelineSettings) -> list[Problem]:
-    """All of them."""
-    return [
-        *_name(settings),
-        *_source(settings),
-        *_build(settings),
-        *_stages(settings),
-        *_deployments(settings),
-        *oversized_roles(settings),
-    ]
+    """All of them. The plan may be one that cannot be, with workloads that there are not, for example."""
+    found = [*_name(settings), *_source(settings), *_build(settings), *_stages(settings), *_deployments(settings)]
+    # Roles name the repository.
+    return found if any(each.path == _REPOSITORY for each in found) else [*found, *oversized_roles(settings)]
+
+
+def codecommit_region(repository: str) -> str | None:
+    """The region of a repository of CodeCommit; None if it is none."""
+    try:
+        host = host_of(repository)
+    except RepositoryError:
+        return None
+    if not host.startswith("git-codecommit"):
+        return None
+    return host.split(".")[1] if "." in host else None
 
 
 def _name(settings: PipelineSettings) -> Iterator[Problem]:
@@ -99,28 +106,29 @@ def _access(settings: PipelineSettings, kind: SourceKind) -> Iterator[Problem]:
 
 def _repository(settings: PipelineSettings, kind: SourceKind) -> Iterator[Problem]:
     provider, properties = settings.manifest.source.provider, settings.manifest.source.properties
-    where = (*_PROPERTIES, "repository")
     try:
         host, (owner, name) = host_of(properties.repository), owner_and_name(properties.repository)
     except RepositoryError as error:
-        yield Problem(where, error.message, error.hint)
+        yield Problem(_REPOSITORY, error.message, error.hint)
         return
     if kind == "codecommit":
         region = host.split(".")[1] if "." in host else host
         if not host.startswith("git-codecommit") or not _CODECOMMIT_NAME.fullmatch(name):
             yield Problem(
-                where, f"`{properties.repository}` is no repository of CodeCommit", "such as codecommit::eu-west-1://shop"
+                _REPOSITORY, f"`{properties.repository}` is no repository of CodeCommit", "such as codecommit::eu-west-1://shop"
             )
         elif region != settings.region:
             yield Problem(
-                where, f"the repository is in {region}, and the pipeline in {settings.region}", "have both in one region"
+                _REPOSITORY, f"the repository is in {region}, and the pipeline in {settings.region}", "have both in one region"
             )
     elif not owner or not name:
-        yield Problem(where, "the repository's URL must have an owner and a name", f"such as https://{_HOSTS[provider]}/ana/shop")
+        yield Problem(
+            _REPOSITORY, "the repository's URL must have an owner and a name", f"such as https://{_HOSTS[provider]}/ana/shop"
+        )
     elif host.lower().partition(":")[0] != _HOSTS[provider] and settings.connection_arn is None:
         message = f"{host or 'this disk'} is not {provider}: CodePipeline reaches other servers through a connection that exists"
         hint = "make one in the console, and name it in `connection_name`"
-        yield Problem(where, message, hint)
+        yield Problem(_REPOSITORY, message, hint)
     # The page is longer than the repository's name, which is in the configuration too.
     for key, value in (("repository", commit_page(settings)), ("branch", properties.branch)):
         yield from _value((*_PROPERTIES, key), value)
