@@ -319,12 +319,12 @@ class PipelineDetail(Value):
 
 
 class Revision(Value):
-    """The commit an execution releases."""
+    """The commit an execution releases. AWS does not know authors (then it is empty), nor always when a commit was made."""
 
     id: str
     summary: str
     author: str
-    committed_at: Timestamp
+    committed_at: Timestamp | None
 
 
 class ExecutionSummary(Value):

@@ -145,3 +145,12 @@ def test_no_line_is_wider_than_the_terminal(parts: list[StageState], summary: st
     lines = plain(view.render(shown, NOW, Look(width=width, symbols=symbols))).split("\n")
     assert all(cell_width(line) <= width for line in lines)
     assert symbols or all(line.isascii() for line in lines)
+
+
+def test_a_commit_of_which_little_is_known() -> None:
+    def shown(**known: object) -> str:
+        return plain([view.describe_revision(REVISION.model_copy(update=known), NOW, 80)])
+
+    assert shown(author="").endswith('"  2 min ago')
+    assert shown(author="", committed_at=None).endswith('cart total"')
+    assert shown(committed_at=None).endswith('"  Ana')

@@ -139,7 +139,9 @@ def describe_revision(revision: Revision, now: float, room: int) -> Line:
     line: Line = (Span(short_revision(revision.id), "strong"),)
     if not revision.summary:  # nothing but its id is known until it has been fetched
         return line
-    author = f"  {printable(revision.author)}, {ago(revision.committed_at, now)}"
+    when = ago(revision.committed_at, now) if revision.committed_at is not None else ""
+    author = ", ".join(part for part in (printable(revision.author), when) if part)
+    author = f"  {author}" if author else ""
     left = room - line_width(line) - cell_width(author) - 3
     summary = shorten(printable(revision.summary), max(left, _SHORTEST_SUMMARY))
     return (*line, Span(f' "{summary}"'), Span(author, "quiet"))
