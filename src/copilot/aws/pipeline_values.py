@@ -57,6 +57,8 @@ class ActionExecution:
         variables: What it tells later actions, such as ``CommitId``.
         configuration: What it was given, such as ``ProjectName`` or ``StackName``.
         outputs: Its artifacts, by name.
+        by: ARN of whoever last changed it, such as a person who approved.
+        version: Of the pipeline's structure that it is from; 0 if that is not known.
     """
 
     id: str
@@ -76,3 +78,5 @@ class ActionExecution:
     variables: Mapping[str, str] = field(default_factory=dict)
     configuration: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, Place] = field(default_factory=dict)
+    by: str = ""
+    version: int = 0
