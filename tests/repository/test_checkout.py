@@ -127,3 +127,16 @@ def test_push_state(checkout: Checkout) -> None:
         checkout.push_state("main", "nope", ask=True)
     with pytest.raises(RepositoryError, match="cannot be the name of a branch"):
         checkout.push_state("--all")
+
+
+def test_commits_between_two_that_are_here(checkout: Checkout) -> None:
+    first = commit(checkout.root, "a", "1", "Begin")
+    second = commit(checkout.root, "a", "2", "Fix the cart total")
+    third = commit(checkout.root, "a", "3", "Add a coupon field")
+    found = checkout.commits(first, third)
+    assert found is not None
+    assert [(each.id, each.summary) for each in found] == [(third, "Add a coupon field"), (second, "Fix the cart total")]
+    assert all(each.author and each.committed_at > 0 for each in found)
+    assert checkout.commits(third, first) == []
+    assert checkout.commits(first, "0" * 40) is None
+    assert checkout.commits("--all", third) is None

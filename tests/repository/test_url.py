@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from copilot.errors import RepositoryError
-from copilot.repository import check_branch, check_url, display_url, normalise_url, owner_and_name, provider_of
+from copilot.repository import check_branch, check_url, compare_url, display_url, normalise_url, owner_and_name, provider_of
 
 HOSTILE_URLS = [
     "",
@@ -252,3 +252,18 @@ def test_branches_follow_git(name: str) -> None:
         assert not accepted or name.startswith("@{") or name == "@"
     else:
         assert accepted
+
+
+@pytest.mark.parametrize(
+    ("url", "page"),
+    [
+        ("https://github.com/ana/shop", "https://github.com/ana/shop/compare/a1...b2"),
+        ("git@gitlab.com:group/team/shop.git", "https://gitlab.com/group/team/shop/-/compare/a1...b2"),
+        ("ssh://git@bitbucket.org:22/ana/shop", "https://bitbucket.org/ana/shop/branches/compare/b2%0Da1#diff"),
+        ("https://git.example.com/ana/shop", None),
+        ("https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/shop", None),
+        ("/srv/git/shop.git", None),
+    ],
+)
+def test_the_page_of_what_changes_between_two_commits(url: str, page: str | None) -> None:
+    assert compare_url(url, "a1", "b2") == page

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from copilot.errors import RepositoryError
+from copilot.repository.history import LOG_ARGUMENTS, LOG_CONFIG, MOST_COMMITS, Commit, parse_log
 from copilot.repository.run import GitError, git
 from copilot.repository.url import check_branch, display_url, normalise_url
 
@@ -147,6 +148,14 @@ class Checkout:
             return PushState(commit, self._count(known, local) if known else self._count(None, local), behind=True)
         return PushState(commit, self._count(commit, local), behind=self._count(local, commit) > 0)
 
+    def commits(self, old: str, new: str) -> list[Commit] | None:
+        """The commits that ``new`` has and ``old`` has not, newest first, at most 100; None if one of the two is not here."""
+        known = self._commit(old), self._commit(new)
+        if None in known:
+            return None
+        until = f"--max-count={MOST_COMMITS}"
+        return parse_log(self._git("log", *LOG_ARGUMENTS, until, str(known[1]), f"^{known[0]}", config=LOG_CONFIG))
+
     def _asked(self, branch: str, remote: str) -> str | None:
         if remote not in self._git("remote").splitlines():
             raise RepositoryError(f"`{self.root}` has no remote `{remote}`")
@@ -169,10 +178,12 @@ class Checkout:
         except RepositoryError:
             return display_url(url)
 
-    def _git(self, command: str, *arguments: str, literal: bool = False, timeout: float = 60.0) -> str:
+    def _git(
+        self, command: str, *arguments: str, literal: bool = False, timeout: float = 60.0, config: Sequence[str] = ()
+    ) -> str:
         environment = {"GIT_LITERAL_PATHSPECS": "1"} if literal else {}
         try:
-            return git(command, *arguments, folder=self.root, environment=environment, timeout=timeout)
+            return git(command, *arguments, folder=self.root, config=config, environment=environment, timeout=timeout)
         except GitError as error:
             raise explain_ownership(error) or error from None
 

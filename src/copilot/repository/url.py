@@ -21,6 +21,11 @@ _LONGEST_SHOWN = 120
 
 _HOSTS: dict[str, Provider] = {"github.com": "GitHub", "bitbucket.org": "Bitbucket", "gitlab.com": "GitLab"}
 _SCHEMES = ("https", "http", "ssh", "git")
+_COMPARE_PAGES: dict[Provider, str] = {
+    "GitHub": "compare/{before}...{after}",
+    "GitLab": "-/compare/{before}...{after}",
+    "Bitbucket": "branches/compare/{after}%0D{before}#diff",
+}
 _DEFAULT_PORTS = {"https": "443", "http": "80", "ssh": "22", "git": "9418"}
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/]*)(?P<path>/.*)?", re.DOTALL)
@@ -126,6 +131,15 @@ def owner_and_name(url: str) -> tuple[str, str]:
     if location.scheme == "path" or provider_of(url) == "CodeCommit":
         return "", name
     return owner, name
+
+
+def compare_url(url: str, before: str, after: str) -> str | None:
+    """The page on which a person sees what changes between two commits; None for a host whose pages are not known."""
+    page = _COMPARE_PAGES.get(provider_of(url))
+    if page is None:
+        return None
+    path = "/".join(owner_and_name(url))
+    return f"https://{host_of(url).partition(':')[0].lower()}/{path}/{page.format(before=before, after=after)}"
 
 
 def display_url(url: str) -> str:

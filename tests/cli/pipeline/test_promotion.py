@@ -75,3 +75,8 @@ def test_a_commit_cannot_drive_the_terminal_nor_break_the_line() -> None:
 
 def test_without_symbols_it_is_ascii() -> None:
     assert shown(Look(symbols=False)).isascii()
+
+
+def test_the_page_of_all_changes_follows_the_commits() -> None:
+    page = "https://github.com/ana/shop/compare/9e8d7c6...a1b2c3d"
+    assert plain(promotion.render(PROMOTION, NOW, Look(), page)).splitlines()[3] == f"    {page}"

@@ -24,8 +24,8 @@ from copilot.cli.pipeline._target import (
     user_name,
 )
 from copilot.cli.pipeline._text import Look, execution_label, is_called, paint, short_revision, typed
-from copilot.engine import Promotion
-from copilot.errors import NotFoundError, UsageError
+from copilot.engine import Promotion, Revision
+from copilot.errors import NotFoundError, RepositoryError, UsageError
 
 comment_option = click.option("--comment", default="", metavar="TEXT", help="Why; kept with the decision.")
 
@@ -41,7 +41,7 @@ def approve(context: Context, name: str | None, environment: str | None, executi
     """Shows what would be released first: commits, images, changed settings."""
     target = choose_pipeline(context, name)
     waiting = _choose(target, environment, execution)
-    say(paint(view.render(waiting, time.time(), Look.of(sys.stderr))))
+    _show(context, target, waiting)
     if not yes:
         answer, comment = _ask_about(waiting, comment)
         if not answer:
@@ -63,7 +63,7 @@ def reject(context: Context, name: str | None, environment: str | None, executio
     """The execution fails there; the environment keeps what it runs."""
     target = choose_pipeline(context, name)
     waiting = _choose(target, environment, execution)
-    say(paint(view.render(waiting, time.time(), Look.of(sys.stderr))))
+    _show(context, target, waiting)
     if not yes:
         if not _ask.confirm(f"Refuse to release this to {waiting.environment}?", flag="--yes"):
             say("Nothing was decided; it goes on waiting.")
@@ -72,6 +72,31 @@ def reject(context: Context, name: str | None, environment: str | None, executio
     target.engine.decide(target.app, target.name, waiting.execution, waiting.action, False, user_name(), comment)
     say_done(f"Rejected: {_what(waiting)} does not go to {waiting.environment}")
     say_next(target.command(f"status {typed(waiting.execution)}"))
+
+
+def _show(context: Context, target: Target, waiting: Promotion) -> None:
+    """What the decision is about."""
+    from copilot.repository import compare_url
+
+    before, after = waiting.revision_before, waiting.revision_after
+    page = None
+    if before is not None and after is not None and before.id != after.id:
+        page = compare_url(target.engine.pipeline(target.app, target.name).definition.repository, before.id, after.id)
+        waiting = waiting.model_copy(update={"commits": _commits_here(context, before.id, after.id) or waiting.commits})
+    say(paint(view.render(waiting, time.time(), Look.of(sys.stderr), page)))
+
+
+def _commits_here(context: Context, before: str, after: str) -> tuple[Revision, ...]:
+    """What this checkout knows of the commits: all of them, with their authors. CodePipeline knows only those it has released."""
+    from copilot.repository import Checkout
+
+    if context.workspace is None:
+        return ()
+    try:
+        commits = Checkout.find(context.workspace.root).commits(before, after) or ()
+    except RepositoryError:
+        return ()
+    return tuple(Revision(id=c.id, summary=c.summary, author=c.author, committed_at=c.committed_at) for c in commits)
 
 
 def _ask_about(waiting: Promotion, comment: str) -> tuple[bool, str]:

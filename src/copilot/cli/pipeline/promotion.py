@@ -10,10 +10,15 @@ _MOST_COMMITS = 15
 _WIDEST_SUMMARY = 60
 
 
-def render(promotion: Promotion, now: float, look: Look) -> list[Line]:
-    """Environment and revisions, the commits between them, then each workload's image and changed settings."""
+def render(promotion: Promotion, now: float, look: Look, page: str | None = None) -> list[Line]:
+    """Environment and revisions, the commits between them, then each workload's image and changed settings.
+
+    ``page``: the address at which all changes can be read; None without.
+    """
     lines = flow(_headline(promotion, look), _circumstances(promotion, now), look.width, 4)
     lines += _commits(promotion.commits, look)
+    if page is not None:
+        lines.append((Span("    "), Span(page, "quiet")))
     names = max((cell_width(w.workload) for w in promotion.workloads), default=0)
     for workload in promotion.workloads:
         lines += _workload(workload, names, look)

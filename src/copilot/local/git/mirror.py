@@ -15,15 +15,13 @@ from copilot.engine import Revision
 from copilot.errors import NotFoundError, RepositoryError
 from copilot.local.git.remote import check_reachable, explain, fetch_branch
 from copilot.repository import GitError, check_branch, display_url, git, owner_and_name
+from copilot.repository.history import LOG_ARGUMENTS, LOG_CONFIG, MOST_COMMITS, parse_log
 
 FETCH_TIMEOUT: Final = 600.0
 """Seconds a fetch may take; the first one brings the branch's whole history."""
 
-MOST_COMMITS: Final = 100
-
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ABBREVIATED = re.compile(r"[0-9a-f]{4,64}", re.IGNORECASE)
-_FORMAT = "--format=%H%x00%s%x00%an%x00%ct"
 
 # An archive holds the files as they were committed, as AWS CodePipeline's does: nothing left out, nothing filled in.
 _ATTRIBUTES = "* -export-ignore -export-subst\n"
@@ -164,10 +162,8 @@ class Mirror:
         git("remote", "set-url", "--", "origin", self.repository, folder=into)
 
     def _log(self, *arguments: str) -> list[Revision]:
-        out = self._git("log", "-z", _FORMAT, "--no-show-signature", *arguments, config=["i18n.logOutputEncoding=UTF-8"])
-        fields = out.removesuffix("\0").split("\0")
-        rows = [fields[start : start + 4] for start in range(0, len(fields) - 3, 4)]
-        return [Revision(id=i, summary=_line(s), author=_line(a), committed_at=float(t)) for i, s, a, t in rows]
+        commits = parse_log(self._git("log", *LOG_ARGUMENTS, *arguments, config=list(LOG_CONFIG)))
+        return [Revision(id=c.id, summary=c.summary, author=c.author, committed_at=c.committed_at) for c in commits]
 
     def _git(self, command: str, *arguments: str, config: list[str] | None = None, timeout: float = 60.0) -> str:
         if not self.path.is_dir():
@@ -213,9 +209,3 @@ def _checked(commit: str) -> str:
     if not _COMMIT.fullmatch(commit):
         raise RepositoryError(f"`{commit[:64]!a}` is not the full id of a commit")
     return commit
-
-
-def _line(text: str) -> str:
-    """Text of a commit, fit for one line of a terminal."""
-    readable = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return "".join(character if character.isprintable() else " " for character in readable).strip()
