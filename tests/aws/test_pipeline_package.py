@@ -145,8 +145,22 @@ def test_what_aws_does_not_have(aws: Aws, workspace: Workspace) -> None:
     record = Store(aws).environment("shop", "test")
     Store(aws).create_environment(replace(record, name="bare", manager_role=""))
     write(workspace, MANIFEST.replace("name: prod", "name: bare"))
-    with pytest.raises(NotFoundError, match="environment `bare` has no roles"):
+    with pytest.raises(ManifestError) as bare:
         package(aws, workspace)
+    (diagnostic,) = bare.value.diagnostics
+    assert (diagnostic.line, "environment `bare` has no roles" in diagnostic.message) == (10, True)
+
+
+def test_a_token_must_be_there_for_a_pipeline_that_is_to_run(aws: Aws, workspace: Workspace) -> None:
+    write(workspace, MANIFEST.replace("branch: main", "branch: main\n    access_token_secret: github-token-of-ana"))
+    package(aws, workspace)
+    files = workspace.pipeline("main")
+    with pytest.raises(ManifestError) as missing:
+        package_pipeline(aws, workspace, files, to_run=True)
+    (diagnostic,) = missing.value.diagnostics
+    assert (diagnostic.line, "there is no secret `github-token-of-ana`" in diagnostic.message) == (8, True)
+    aws.secretsmanager.create_secret(Name="github-token-of-ana", SecretString="ghp_1")
+    package_pipeline(aws, workspace, files, to_run=True)
 
 
 def test_a_template_may_be_too_big_for_cloudformation() -> None:

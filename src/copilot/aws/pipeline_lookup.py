@@ -37,14 +37,18 @@ class Lookup:
     Attributes:
         settings: The pipeline as it is to be. Where something is missing, what stands in for it is as long as the real one.
         problems: What is missing, with places in the manifest.
+        lacking: Likewise, what only a pipeline needs that is to run: a template can be made without it.
         failures: Why something could not be asked, such as for lack of permission.
         connection: The connection that the manifest names, if it is there.
+        missing_regions: Where the application has no bucket and no key yet; what the pipeline needs there can be made.
     """
 
     settings: PipelineSettings
     problems: tuple[Problem, ...] = ()
+    lacking: tuple[Problem, ...] = ()
     failures: tuple[CopilotError, ...] = ()
     connection: Connection | None = None
+    missing_regions: tuple[str, ...] = ()
 
 
 def look_up(
@@ -73,12 +77,19 @@ def look_up(
         oldest = pool.submit(is_oldest_layout, aws, application.name, plan.pipeline)
     assumed = without_aws(manifest, plan, aws.region)
     stores = {region: _assumed_store(region) for region in regions}
+    missing = []
     for region, future in resources.items():
-        found = asked.answer(future, _first_place(region, manifest, known))
-        if found is not None:
+        try:
+            found = future.result()
+        except NotFoundError:
+            missing.append(region)
+        except CopilotError as error:
+            asked.failures.append(error)
+        else:
             stores[region] = ArtifactStore(found.region, found.bucket, found.key_arn)
     named = asked.answer(connection, (*_PROPERTIES, "connection_name"))
-    asked.answer(secret, (*_PROPERTIES, "access_token_secret"))
+    before_running = _Asked(failures=asked.failures)
+    before_running.answer(secret, (*_PROPERTIES, "access_token_secret"))
     settings = PipelineSettings(
         plan,
         manifest,
@@ -99,7 +110,9 @@ def look_up(
         for index, stage in enumerate(manifest.stages)
         if stage.name in known and not (known[stage.name].manager_role and known[stage.name].execution_role)
     ]
-    return Lookup(settings, (*without_roles, *asked.problems), tuple(asked.failures), named)
+    return Lookup(
+        settings, (*without_roles, *asked.problems), tuple(before_running.problems), tuple(asked.failures), connection=named
+    )
 
 
 def without_aws(manifest: PipelineManifest, plan: Plan, region: str | None) -> PipelineSettings:
@@ -184,13 +197,6 @@ def _secret(aws: Aws, manifest: PipelineManifest) -> None:
             f"there is no secret `{secret}` in account {aws.account}, region {aws.region}",
             hint="`copilot pipeline init` keeps a token there; `copilot secret ls` lists the secrets",
         )
-
-
-def _first_place(region: str, manifest: PipelineManifest, known: Mapping[str, EnvironmentRecord]) -> KeyPath:
-    """The first stage in a region; the pipeline itself, where it has none there."""
-    stages = (index for index, each in enumerate(manifest.stages) if each.name in known and known[each.name].region == region)
-    first = next(stages, None)
-    return ("name",) if first is None else ("stages", first, "name")
 
 
 def _environment(record: EnvironmentRecord) -> PipelineEnvironment:

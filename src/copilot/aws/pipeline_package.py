@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from copilot.aws import names
-from copilot.aws.applications import Applications, RegionalResources
 from copilot.aws.client import Aws
-from copilot.aws.connections import Connection, Connections
+from copilot.aws.connections import Connection
 from copilot.aws.overrides import overridden, pipeline_overrides
-from copilot.aws.records import EnvironmentRecord
+from copilot.aws.pipeline_lookup import Lookup, look_up
 from copilot.aws.stack_templates import LARGEST_TEMPLATE
-from copilot.aws.stacks import Stacks
 from copilot.aws.store import Store
-from copilot.aws.templates.pipeline.settings import ArtifactStore, PipelineEnvironment, PipelineSettings, source_kind
+from copilot.aws.templates.pipeline.checks import problems
 from copilot.aws.templates.pipeline.stack import pipeline_stack
 from copilot.aws.templates.rendering import render
-from copilot.errors import ManifestError, NotFoundError, PlanError, Problem, UnsupportedError
-from copilot.manifest.loader import Document
+from copilot.errors import Problem, UnsupportedError
 from copilot.manifest.pipeline import PipelineManifest
 from copilot.release.plan import Plan
 from copilot.validation import check_pipeline
 from copilot.workspace import PipelineFiles, Workspace
-
-_AT_ONCE = 8
-"""How many regions are asked at once."""
-_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -44,9 +34,6 @@ class PipelinePackage:
         parameters: Of the template.
         tags: Of the stack.
         bucket: The application's, in the region of the pipeline: where a template goes that is too big to be sent along.
-        plan: What the template was made from.
-        manifest: Likewise.
-        connection: The connection that the manifest names; None if it names none.
     """
 
     pipeline: str
@@ -55,9 +42,6 @@ class PipelinePackage:
     parameters: Mapping[str, str]
     tags: Mapping[str, str]
     bucket: str
-    plan: Plan
-    manifest: PipelineManifest
-    connection: Connection | None = None
 
     @property
     def configuration(self) -> str:
@@ -74,8 +58,50 @@ class PipelinePackage:
         return template, configuration
 
 
-def package_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> PipelinePackage:
-    """The stack of a pipeline. Nothing is changed on AWS.
+@dataclass(frozen=True)
+class Inspection:
+    """A pipeline that is right, as far as can be known before anything is made.
+
+    Attributes:
+        plan: What it does.
+        shown_as: Its manifest, as a person is shown it.
+        connection: The connection that the manifest names; None if it names none.
+        missing_regions: Where the application has no bucket and no key yet. They must be made before the stack is.
+    """
+
+    plan: Plan
+    shown_as: str
+    connection: Connection | None
+    missing_regions: tuple[str, ...]
+    _aws: Aws
+    _settings: PipelineSettings
+    _overrides: Overrides
+
+    def package(self) -> PipelinePackage:
+        """Its stack. Nothing is changed on AWS.
+
+        Raises:
+            NotFoundError: The application has no bucket in a region still.
+            UnsupportedError: The template is too big for CloudFormation.
+            CopilotError: An override does not fit the template.
+        """
+        settings = self._with_all_stores()
+        made = pipeline_stack(settings)
+        template = overridden(self._overrides, render(made.template))
+        check_size(settings.stack_name, template)
+        bucket = settings.stores[self._aws.region].bucket
+        return PipelinePackage(self.plan.pipeline, settings.stack_name, template, made.parameters, made.tags, bucket)
+
+    def _with_all_stores(self) -> PipelineSettings:
+        stores = dict(self._settings.stores)
+        for region in self.missing_regions:
+            made = Applications(self._aws).resources(self.plan.application, region)
+            stores[region] = ArtifactStore(made.region, made.bucket, made.key_arn)
+        return replace(self._settings, stores=stores)
+
+
+def inspect_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> Inspection:
+    """Check all that a pipeline is made of. Nothing is changed on AWS.
 
     Args:
         aws: The application's account, in the region that the pipeline is to be in.
@@ -83,88 +109,39 @@ def package_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> Pi
         files: The pipeline's.
 
     Raises:
-        ManifestError: With everything that is wrong in the files that the pipeline is made of, and all that AWS could not do.
-        NotFoundError: There is no such application; or it has no bucket in a region, or an environment no roles.
-        UnsupportedError: The template is too big for CloudFormation.
+        ManifestError: With everything that is wrong in the files that the pipeline is made of, and all that AWS could not do or
+            does not have.
+        NotFoundError: There is no such application.
         EngineUnavailableError: AWS refuses, or does not answer.
     """
     store = Store(aws)
     application = store.application(workspace.application)
     records = {record.name: record for record in store.environments(application.name)}
-    document, plan = check_pipeline(workspace, files, list(records), engine="aws")
-    environments = {name: _environment(records[name]) for name in plan.environments}
-    regions = sorted({aws.region, *(environment.region for environment in environments.values())})
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        resources = list(pool.map(lambda region: Applications(aws).resources(application.name, region), regions))
-    connection = _connection(aws, document)
-    settings = PipelineSettings(
+    found: Lookup | None = None
+
+    def refusals(manifest: PipelineManifest, plan: Plan) -> list[Problem]:
+        nonlocal found
+        found = look_up(aws, application, records, manifest, plan)
+        return [*found.problems, *problems(found.settings)]
+
+    document, plan = check_pipeline(workspace, files, list(records), engine="aws", refusals=refusals)
+    assert found is not None  # whatever can be understood is looked up
+    for failure in found.failures:
+        raise failure
+    return Inspection(
         plan,
-        document.model,
-        aws.region,
-        environments,
-        {each.region: _store(each) for each in resources},
-        connection_arn=connection.arn if connection is not None else None,
-        oldest_layout=_oldest_layout(aws, application.name, plan.pipeline),
-        permissions_boundary=application.permissions_boundary or None,
-        tags=application.tags,
-    )
-    try:
-        made = pipeline_stack(settings)
-    except PlanError as error:
-        raise ManifestError([document.diagnostic(problem) for problem in error.problems]) from None
-    template = overridden(pipeline_overrides(workspace, files), render(made.template))
-    check_size(settings.stack_name, template)
-    return PipelinePackage(
-        plan.pipeline,
-        settings.stack_name,
-        template,
-        made.parameters,
-        made.tags,
-        bucket=settings.stores[aws.region].bucket,
-        plan=plan,
-        manifest=document.model,
-        connection=connection,
+        document.shown_as,
+        found.connection,
+        found.missing_regions,
+        aws,
+        replace(found.settings, plan=plan),
+        pipeline_overrides(workspace, files),
     )
 
 
-def _environment(record: EnvironmentRecord) -> PipelineEnvironment:
-    if not record.manager_role or not record.execution_role:
-        raise NotFoundError(
-            f"environment `{record.name}` has no roles that a pipeline could take",
-            hint=f"`copilot env init --name {record.name}` makes them",
-        )
-    return PipelineEnvironment(record.name, record.region, record.account, record.manager_role, record.execution_role)
-
-
-def _store(resources: RegionalResources) -> ArtifactStore:
-    return ArtifactStore(resources.region, resources.bucket, resources.key_arn)
-
-
-def _connection(aws: Aws, document: Document[PipelineManifest]) -> Connection | None:
-    """The connection that the manifest names."""
-    name = document.model.source.properties.connection_name
-    if name is None or source_kind(document.model.source) != "connection":
-        return None
-    connections = Connections(aws)
-    found = connections.find(name)
-    if found is not None:
-        return found
-    known = sorted(each.name for each in connections.all())
-    hint = f"there is: {', '.join(known)}" if known else "there is none yet; make one in the console"
-    message = f"there is no connection `{name}` in account {aws.account}, region {aws.region}"
-    raise ManifestError([document.diagnostic(Problem(("source", "properties", "connection_name"), message, hint))])
-
-
-def _oldest_layout(aws: Aws, application: str, pipeline: str) -> bool:
-    """Whether a pipeline stands in a stack that is called as the manifest says, as early versions of AWS Copilot made them.
-
-    Such a stack has no tag with the pipeline's name, whichever version updated it last.
-    """
-    if not _STACK_NAME.fullmatch(pipeline):
-        return False
-    stack = Stacks(aws).find(pipeline)
-    others = {names.ENVIRONMENT_TAG, names.SERVICE_TAG, names.PIPELINE_TAG}
-    return stack is not None and stack.tags.get(names.APPLICATION_TAG) == application and not others & set(stack.tags)
+def package_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> PipelinePackage:
+    """The stack of a pipeline. Nothing is changed on AWS. Raises as `inspect_pipeline` and `Inspection.package` do."""
+    return inspect_pipeline(aws, workspace, files).package()
 
 
 def check_size(stack: str, template: str) -> None:

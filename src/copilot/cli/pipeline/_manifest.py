@@ -90,7 +90,7 @@ def _of_aws(context: Context) -> Checks:
         found = look_up(aws, application, records, manifest, plan)
         reasons = (f"not all that it needs on AWS was checked: {error.message}" for error in found.failures)
         made.not_checked = list(dict.fromkeys([*made.not_checked, *reasons]))
-        return [*found.problems, *problems(found.settings)]
+        return [*found.problems, *found.lacking, *problems(found.settings)]
 
     made = Checks(tuple(records), refusals)
     return made
