@@ -38,7 +38,7 @@ def test_help_and_version_import_nothing_slow(line: list[str]) -> None:
     code = (
         f"import sys; sys.argv = ['copilot', *{line!r}]\n"
         "from copilot.__main__ import main; main()\n"
-        "slow = {'click', 'pydantic', 'boto3', 'rich', 'questionary', 'typing', 'dataclasses'} & set(sys.modules)\n"
+        "slow = {'click', 'pydantic', 'botocore', 'rich', 'questionary', 'typing', 'dataclasses'} & set(sys.modules)\n"
         "sys.exit(f'imported {slow}' if slow else 0)"
     )
     result = python(code)
