@@ -21,6 +21,7 @@ FLAGS = {
     " --internal-alb-allow-vpc-ingress --internal-alb-subnets --override-az-names --override-private-cidrs"
     " --override-public-cidrs --override-vpc-cidr --container-insights",
     "env deploy": "--allow-downgrade --app -a --detach --diff --diff-yes --force --name -n --no-rollback",
+    "env override": "--app -a --cdk-language --name -n --skip-resources --tool",
     "env ls": "--app -a --json",
     "env show": "--app -a --json --name -n --resources",
     "env delete": "--app -a --name -n --yes",
@@ -31,6 +32,7 @@ FLAGS = {
     "svc deploy": "--allow-downgrade --app -a --detach --diff --diff-yes --env -e --force --name -n --no-rollback --resource-tags"
     " --tag",
     "svc package": "--allow-downgrade --app -a --diff --env -e --name -n --output-dir --tag --upload-assets",
+    "svc override": "--app -a --cdk-language --env -e --name -n --skip-resources --tool",
     "svc status": "--app -a --env -e --json --name -n",
     "svc logs": "--app -a --container --end-time --env -e --follow --json --limit --log-group --name -n --previous -p --since"
     " --start-time --tasks",
@@ -41,6 +43,7 @@ FLAGS = {
     "job init": "--allow-downgrade --app -a --dockerfile -d --image -i --job-type -t --name -n --retries --schedule -s --timeout",
     "job deploy": "--allow-downgrade --app -a --detach --diff --env -e --name -n --no-rollback --resource-tags --tag",
     "job package": "--allow-downgrade --app -a --diff --env -e --name -n --output-dir --tag --upload-assets",
+    "job override": "--app -a --cdk-language --env -e --name -n --skip-resources --tool",
     "job ls": "--app -a --json --local",
     "job run": "--app -a --env -e --name -n",
     "job logs": "--app -a --end-time --env -e --follow --include-state-machine --json --last --limit --name -n --since"
@@ -52,6 +55,7 @@ FLAGS = {
     " --github-url --github-access-token -t",
     "pipeline deploy": "--allow-downgrade --app -a --diff --name -n --yes",
     "pipeline update": "--allow-downgrade --app -a --diff --name -n --yes",
+    "pipeline override": "--app -a --cdk-language --name -n --skip-resources --tool",
     "pipeline ls": "--app -a --json --local",
     "pipeline show": "--app -a --json --name -n --resources",
     "pipeline status": "--app -a --json --name -n",

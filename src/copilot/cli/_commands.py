@@ -90,6 +90,12 @@ COMMANDS = (
         "copilot env package --name test --output-dir infrastructure",
     ),
     Entry(
+        "env override",
+        "copilot.cli.override:environment",
+        "Write a file for changes to the templates of environments (on AWS)",
+        "copilot env override",
+    ),
+    Entry(
         "env delete",
         "copilot.cli.env:delete",
         "Stop what runs in an environment, and delete it",
@@ -146,6 +152,12 @@ COMMANDS = (
         "copilot svc package --name api --env test\ncopilot svc package --name api --env test --output-dir infrastructure",
     ),
     Entry(
+        "svc override",
+        "copilot.cli.override:service",
+        "Write a file for changes to the template of a service (on AWS)",
+        "copilot svc override --name api",
+    ),
+    Entry(
         "svc deploy",
         "copilot.cli.deploy:deploy_service",
         "Build a service from this checkout and deploy it to an environment, without a pipeline",
@@ -181,6 +193,12 @@ COMMANDS = (
         "copilot.cli.job.deploy:package",
         "Print all that a deployment of a job would be made of",
         "copilot job package --name report --env test",
+    ),
+    Entry(
+        "job override",
+        "copilot.cli.override:job",
+        "Write a file for changes to the template of a job (on AWS)",
+        "copilot job override --name report",
     ),
     Entry(
         "job deploy",
@@ -234,7 +252,13 @@ COMMANDS = (
         "pipeline package",
         "copilot.cli.pipeline.package:package",
         "Print the template that a pipeline is made from (on AWS)",
-        "copilot pipeline package\ncopilot pipeline package --name main --output-dir infrastructure",
+        "copilot pipeline package --diff\ncopilot pipeline package --name main --output-dir infrastructure",
+    ),
+    Entry(
+        "pipeline override",
+        "copilot.cli.pipeline.override:override",
+        "Write a file for changes to the template of a pipeline (on AWS)",
+        "copilot pipeline override --name main",
     ),
     Entry("pipeline ls", "copilot.cli.pipeline.ls:ls", "List the pipelines of an application", "copilot pipeline ls"),
     Entry(
@@ -337,15 +361,10 @@ COMMANDS = (
 )
 
 
-_MANIFESTS = "what is deployed comes from the manifests in copilot/: edit them"
 AWS_COPILOT = {
     "init": "step by step: `copilot app init`, `copilot env init`, `copilot svc init`, `copilot deploy`",
     "docs": "`copilot --help`, and `--help` after any command",
     "app upgrade": "there is nothing to upgrade: leave it out",
-    "env override": _MANIFESTS,
-    "svc override": _MANIFESTS,
-    "job override": _MANIFESTS,
-    "pipeline override": "the pipeline is what its manifest says: edit it, then `copilot pipeline update`",
 }
 """By path: commands of AWS Copilot that are not here, and what to do instead."""
 

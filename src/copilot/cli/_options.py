@@ -21,15 +21,19 @@ IGNORED_FLAGS: dict[str, tuple[str, ...]] = {
     "env init": ("--allow-downgrade", "--default-config"),
     "env deploy": ("--allow-downgrade",),
     "env package": ("--allow-downgrade", "--force", "--upload-assets"),
+    "env override": ("--cdk-language=", "--skip-resources"),
     "svc init": ("--allow-downgrade", "--ingress-type=", "--sources="),
     "svc deploy": ("--allow-downgrade",),
     "svc package": ("--allow-downgrade",),
+    "svc override": ("--cdk-language=", "--skip-resources"),
     "svc exec": ("--yes",),
     "deploy": ("--allow-downgrade", "--init-wkld"),
     "job init": ("--allow-downgrade",),
     "job deploy": ("--allow-downgrade",),
     "job package": ("--allow-downgrade",),
+    "job override": ("--cdk-language=", "--skip-resources"),
     "pipeline update": ("--allow-downgrade",),
+    "pipeline override": ("--cdk-language=", "--skip-resources"),
 }
 """By command: flags of AWS Copilot that a script may pass and that change nothing here; ``=``: it takes a value."""
 
