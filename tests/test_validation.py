@@ -6,7 +6,8 @@ import pytest
 
 from copilot.errors import ManifestError
 from copilot.validation import check_pipeline
-from copilot.workspace import Workspace
+from copilot.workspace import EngineName, Workspace
+from tests.aws_copilot import BUILDSPEC, ENVIRONMENTS
 
 PIPELINE = """\
 name: shop
@@ -252,3 +253,18 @@ class TestTheEngine:
         (fault,) = caught.value.diagnostics
         assert (fault.line, fault.column) == (4, 31)
         assert fault.message == "`memory` of a task with 256 CPU units cannot be 700 on AWS"
+
+    def test_a_build_that_downloads_aws_copilot_is_for_aws(self, workspace: Workspace) -> None:
+        change(workspace, "buildspec.yml", BUILDSPEC)
+        message = "this build downloads AWS Copilot, which knows nothing of this machine"
+        assert problems(workspace) == [f"copilot/buildspec.yml:7:9 {message}"]
+        check_pipeline(workspace, workspace.pipeline(), None, engine="aws")
+
+    @pytest.mark.parametrize("engine", ["local", "aws"])
+    def test_a_pipeline_of_environments_is_refused_for_that_alone(self, workspace: Workspace, engine: EngineName) -> None:
+        change(workspace, "pipeline.yml", ENVIRONMENTS.format(name="environments"))
+        with pytest.raises(ManifestError) as caught:
+            check_pipeline(workspace, workspace.pipeline(), None, engine=engine)
+        (fault,) = caught.value.diagnostics
+        assert (fault.line, fault.column) == (11, 7)
+        assert "a pipeline of the type `Environments` is not supported" in fault.message

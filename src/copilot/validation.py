@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from copilot.errors import Diagnostic, KeyPath, ManifestError, Problem, RepositoryError
+from copilot.manifest.aws_copilot import deployed_environments, foreign_build
 from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.loader import Document, load
 from copilot.manifest.pipeline import PipelineManifest
@@ -57,11 +58,15 @@ def check_pipeline(
         for name in workspace.workloads():
             diagnostics += _workload_faults(workspace, name, (), engine)
         raise ManifestError(_once(diagnostics)) from None
+    of_environments = list(deployed_environments(document.model))
+    if of_environments:
+        # All else that is wrong with it is so because it is taken for a pipeline of services.
+        raise ManifestError([document.diagnostic(problem) for problem in of_environments])
     made = _draft(workspace, files, document, environments)
     problems = [*made.problems, *(refusals(document.model, made.plan) if refusals is not None else ())]
     diagnostics += [document.diagnostic(problem) for problem in problems]
     diagnostics += _source_faults(document)
-    diagnostics += _buildspec_faults(workspace, files, document)
+    diagnostics += _buildspec_faults(workspace, files, document, engine)
     there = workspace.workloads()
     for name, targets in _deployed(made.plan).items():
         if name in there:
@@ -120,7 +125,9 @@ def _source_faults(document: Document[PipelineManifest]) -> Iterator[Diagnostic]
         yield document.diagnostic(Problem(("source", "properties", "branch"), error.message, error.hint))
 
 
-def _buildspec_faults(workspace: Workspace, files: PipelineFiles, document: Document[PipelineManifest]) -> Iterator[Diagnostic]:
+def _buildspec_faults(
+    workspace: Workspace, files: PipelineFiles, document: Document[PipelineManifest], engine: EngineName
+) -> Iterator[Diagnostic]:
     checked: set[Path] = set()
     default = _from_repository(workspace, files.buildspec)
     for path, named in _buildspecs(document.model, default):
@@ -133,9 +140,13 @@ def _buildspec_faults(workspace: Workspace, files: PipelineFiles, document: Docu
         elif place not in checked:
             checked.add(place)
             try:
-                load(place, Buildspec)
+                buildspec = load(place, Buildspec)
             except ManifestError as error:
                 yield from error.diagnostics
+                continue
+            foreign = foreign_build(buildspec.model) if engine == "local" else None
+            if foreign is not None:
+                yield buildspec.diagnostic(foreign)
 
 
 def _buildspecs(manifest: PipelineManifest, default: str) -> Iterator[tuple[KeyPath, str]]:
