@@ -7,7 +7,7 @@ import pytest
 from copilot.errors import ManifestError
 from copilot.validation import check_pipeline
 from copilot.workspace import EngineName, Workspace
-from tests.aws_copilot import BUILDSPEC, ENVIRONMENTS
+from tests import aws_copilot
 
 PIPELINE = """\
 name: shop
@@ -255,14 +255,14 @@ class TestTheEngine:
         assert fault.message == "`memory` of a task with 256 CPU units cannot be 700 on AWS"
 
     def test_a_build_that_downloads_aws_copilot_is_for_aws(self, workspace: Workspace) -> None:
-        change(workspace, "buildspec.yml", BUILDSPEC)
+        change(workspace, "buildspec.yml", aws_copilot.BUILDSPEC)
         message = "this build downloads AWS Copilot, which knows nothing of this machine"
         assert problems(workspace) == [f"copilot/buildspec.yml:7:9 {message}"]
         check_pipeline(workspace, workspace.pipeline(), None, engine="aws")
 
     @pytest.mark.parametrize("engine", ["local", "aws"])
     def test_a_pipeline_of_environments_is_refused_for_that_alone(self, workspace: Workspace, engine: EngineName) -> None:
-        change(workspace, "pipeline.yml", ENVIRONMENTS.format(name="environments"))
+        change(workspace, "pipeline.yml", aws_copilot.ENVIRONMENTS.format(name="environments"))
         with pytest.raises(ManifestError) as caught:
             check_pipeline(workspace, workspace.pipeline(), None, engine=engine)
         (fault,) = caught.value.diagnostics
