@@ -17,7 +17,7 @@ import pytest
 from copilot.aws.applications import Applications
 from copilot.aws.client import Aws, connect
 from copilot.aws.environments import Environments
-from copilot.aws.pipeline_package import PipelinePackage, check_size, package_pipeline
+from copilot.aws.pipeline_package import PipelinePackage, check_size, inspect_pipeline, package_pipeline
 from copilot.aws.stack_values import StackRequest
 from copilot.aws.stacks import Stacks
 from copilot.aws.store import Store
@@ -156,11 +156,11 @@ def test_a_token_must_be_there_for_a_pipeline_that_is_to_run(aws: Aws, workspace
     package(aws, workspace)
     files = workspace.pipeline("main")
     with pytest.raises(ManifestError) as missing:
-        package_pipeline(aws, workspace, files, to_run=True)
+        inspect_pipeline(aws, workspace, files, to_run=True)
     (diagnostic,) = missing.value.diagnostics
     assert (diagnostic.line, "there is no secret `github-token-of-ana`" in diagnostic.message) == (8, True)
     aws.secretsmanager.create_secret(Name="github-token-of-ana", SecretString="ghp_1")
-    package_pipeline(aws, workspace, files, to_run=True)
+    inspect_pipeline(aws, workspace, files, to_run=True)
 
 
 def test_a_template_may_be_too_big_for_cloudformation() -> None:

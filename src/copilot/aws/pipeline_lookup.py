@@ -110,9 +110,8 @@ def look_up(
         for index, stage in enumerate(manifest.stages)
         if stage.name in known and not (known[stage.name].manager_role and known[stage.name].execution_role)
     ]
-    return Lookup(
-        settings, (*without_roles, *asked.problems), tuple(before_running.problems), tuple(asked.failures), connection=named
-    )
+    problems = (*without_roles, *asked.problems)
+    return Lookup(settings, problems, tuple(before_running.problems), tuple(asked.failures), named, tuple(missing))
 
 
 def without_aws(manifest: PipelineManifest, plan: Plan, region: str | None) -> PipelineSettings:

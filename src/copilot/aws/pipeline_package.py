@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
 from copilot.aws.connections import Connection
 from copilot.aws.overrides import overridden, pipeline_overrides
@@ -14,6 +15,7 @@ from copilot.aws.pipeline_lookup import Lookup, look_up
 from copilot.aws.stack_templates import LARGEST_TEMPLATE
 from copilot.aws.store import Store
 from copilot.aws.templates.pipeline.checks import problems
+from copilot.aws.templates.pipeline.settings import ArtifactStore, PipelineSettings
 from copilot.aws.templates.pipeline.stack import pipeline_stack
 from copilot.aws.templates.rendering import render
 from copilot.errors import Problem, UnsupportedError
@@ -75,7 +77,7 @@ class Inspection:
     missing_regions: tuple[str, ...]
     _aws: Aws
     _settings: PipelineSettings
-    _overrides: Overrides
+    _overrides: Path
 
     def package(self) -> PipelinePackage:
         """Its stack. Nothing is changed on AWS.
@@ -83,7 +85,7 @@ class Inspection:
         Raises:
             NotFoundError: The application has no bucket in a region still.
             UnsupportedError: The template is too big for CloudFormation.
-            CopilotError: An override does not fit the template.
+            ManifestError: An override does not fit the template.
         """
         settings = self._with_all_stores()
         made = pipeline_stack(settings)
@@ -100,13 +102,14 @@ class Inspection:
         return replace(self._settings, stores=stores)
 
 
-def inspect_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> Inspection:
+def inspect_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles, *, to_run: bool) -> Inspection:
     """Check all that a pipeline is made of. Nothing is changed on AWS.
 
     Args:
         aws: The application's account, in the region that the pipeline is to be in.
         workspace: The repository.
         files: The pipeline's.
+        to_run: Whether what is missing counts that only a pipeline needs that is to run.
 
     Raises:
         ManifestError: With everything that is wrong in the files that the pipeline is made of, and all that AWS could not do or
@@ -117,17 +120,17 @@ def inspect_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> In
     store = Store(aws)
     application = store.application(workspace.application)
     records = {record.name: record for record in store.environments(application.name)}
-    found: Lookup | None = None
+    looked_up: list[Lookup] = []
 
     def refusals(manifest: PipelineManifest, plan: Plan) -> list[Problem]:
-        nonlocal found
         found = look_up(aws, application, records, manifest, plan)
-        return [*found.problems, *problems(found.settings)]
+        looked_up.append(found)
+        return [*found.problems, *(found.lacking if to_run else ()), *problems(found.settings)]
 
     document, plan = check_pipeline(workspace, files, list(records), engine="aws", refusals=refusals)
-    assert found is not None  # whatever can be understood is looked up
-    for failure in found.failures:
-        raise failure
+    (found,) = looked_up
+    if found.failures:
+        raise found.failures[0]
     return Inspection(
         plan,
         document.shown_as,
@@ -140,8 +143,8 @@ def inspect_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> In
 
 
 def package_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> PipelinePackage:
-    """The stack of a pipeline. Nothing is changed on AWS. Raises as `inspect_pipeline` and `Inspection.package` do."""
-    return inspect_pipeline(aws, workspace, files).package()
+    """The stack of a pipeline, as a template. Raises as `inspect_pipeline` and `Inspection.package` do."""
+    return inspect_pipeline(aws, workspace, files, to_run=False).package()
 
 
 def check_size(stack: str, template: str) -> None:

@@ -67,17 +67,15 @@ def test_all_that_aws_does_not_have_at_once(shop: Aws, web: None, cli: Cli) -> N
     store = Store(shop)
     test = store.environment(APP, "test")
     store.create_environment(replace(test, name="bare", manager_role=""))
-    store.create_environment(replace(test, name="far", region="eu-west-1"))
     text = MANIFEST.replace("branch: main", "branch: main\n    access_token_secret: github-token-shop")
-    write(text + "  - name: bare\n  - name: far\n  - name: nowhere\n    on_failure: retry\n")
+    write(text + "  - name: bare\n  - name: nowhere\n    on_failure: retry\n")
     write_manifest("web", "type: Backend Service\nimage: {location: 'nginx:1.27'}\ncpu: 7\n")
     result = cli("pipeline", "validate")
     assert (result.exit_code, result.stdout) == (1, "")
     assert [line for line in result.stderr.splitlines() if line.startswith("error: ")] == [
         f"error: copilot/pipelines/main/manifest.yml:8:26: there is no secret `github-token-shop` in {PLACE}",
         "error: copilot/pipelines/main/manifest.yml:11:11: environment `bare` has no roles that a pipeline could take",
-        "error: copilot/pipelines/main/manifest.yml:12:11: application `shop` has no bucket and no repositories in eu-west-1",
-        "error: copilot/pipelines/main/manifest.yml:13:11: environment `nowhere` does not exist in application `shop`",
+        "error: copilot/pipelines/main/manifest.yml:12:11: environment `nowhere` does not exist in application `shop`",
         "error: copilot/web/manifest.yml:4:6: `cpu` of a task on AWS cannot be 7",
     ]
     assert result.stderr.endswith("nothing was changed\n")
