@@ -1,0 +1,80 @@
+"""Why the actions of a pipeline failed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from copilot.aws.build_logs import find_build
+from copilot.aws.client import Aws
+from copilot.aws.execution_values import Failure
+from copilot.aws.pipeline_logs import PipelineLogs
+from copilot.aws.pipeline_structure import environment_of
+from copilot.aws.pipeline_values import ActionExecution
+from copilot.errors import CopilotError
+
+if TYPE_CHECKING:
+    from mypy_boto3_codebuild.type_defs import BuildTypeDef
+
+_LINES = 20
+_COMMAND = re.compile(
+    r"Error while executing command: (?P<command>.*?)\.? Reason: (?:exit status (?P<code>\d+)|(?P<why>.*))", re.DOTALL
+)
+
+
+class Failures:
+    """Asks for the first cause of what failed. Each is asked for once: it does not change any more.
+
+    Args:
+        aws: The account and region of the pipelines.
+        logs: Their logs.
+        inside: An identity that may look into an environment, by the names of the application and of the environment.
+    """
+
+    def __init__(self, aws: Aws, logs: PipelineLogs, inside: Callable[[str, str], Aws]) -> None:
+        self._aws = aws
+        self._logs = logs
+        self._inside = inside
+        self._known: dict[str, Failure | None] = {}
+
+    def of(self, app: str, action: ActionExecution) -> Failure | None:
+        """Why an attempt failed; None if no more is known than CodePipeline says itself."""
+        if action.id not in self._known:
+            try:
+                self._known[action.id] = self._ask(app, action)
+            except CopilotError:
+                # That it failed can be seen all the same. The environment may be gone, or not for our eyes.
+                return None
+        return self._known[action.id]
+
+    def _ask(self, app: str, action: ActionExecution) -> Failure | None:
+        if action.provider == "CodeBuild" and action.external_id:
+            build = find_build(self._aws, action.external_id)
+            lines = self._logs.tail(action, self._aws, _LINES)
+            reason = reason_of(build) if build is not None else None
+            return Failure(reason or action.error or "the build failed", lines)
+        if action.provider == "CloudFormation":
+            environment = environment_of(action.stage)
+            inside = self._inside(app, environment) if environment is not None else self._aws
+            causes = self._logs.tail(action, inside, _LINES)
+            return Failure(causes[0], causes[1:]) if causes else None
+        return None
+
+
+def reason_of(build: BuildTypeDef) -> str | None:
+    """Why a build failed, in a line: what CodeBuild says of the first phase that did."""
+    for phase in build.get("phases", []):
+        status = phase.get("phaseStatus", "SUCCEEDED")
+        if status in {"SUCCEEDED", "IN_PROGRESS"}:
+            continue
+        where = f"phase {phase.get('phaseType', '').lower()}"
+        message = next((each["message"].strip() for each in phase.get("contexts", []) if each.get("message", "").strip()), "")
+        if status == "TIMED_OUT":
+            return f"{where} took longer than the {build['timeoutInMinutes']} minutes that a build may"
+        if match := _COMMAND.fullmatch(message):
+            command = next(iter(match["command"].strip().splitlines()), "")
+            why = f"exit {match['code']}" if match["code"] else match["why"]
+            return f"{command} in {where}: {why.rstrip('.')}"
+        return f"{where}: {' '.join(message.split()).rstrip('.')}" if message else f"{where} {status.lower()}"
+    return None
