@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 
 import click
@@ -10,6 +11,8 @@ from copilot.cli._options import json_option
 from copilot.cli._output import ago, fields, out, print_json, progress, say, say_done, say_next, timestamp
 from copilot.cli._root import command
 
+_OBJECTS_BETWEEN_COLLECTIONS = 2_000
+"""Fewer than for commands, which end soon."""
 _PORT = click.IntRange(1, 65535)
 _port_option = click.option(
     "--port", type=_PORT, metavar="PORT", help="Port on loopback that it answers on; default: a free one."
@@ -91,5 +94,6 @@ def run(port: int | None) -> None:
     from copilot.local.server import run as run_server
 
     home = Home.default()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     say(f"Running the server for {home.root}; ctrl-C stops it.")
     run_server(home, port)
