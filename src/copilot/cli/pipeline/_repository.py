@@ -1,7 +1,8 @@
-"""The repository of a pipeline: which one, how it is reached, and the token it may need."""
+"""The repository of a pipeline: which one, and how to push to it."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +11,10 @@ from copilot.cli import _ask
 from copilot.errors import RepositoryError, UsageError
 
 if TYPE_CHECKING:
-    from copilot.engine import LocalEngine
     from copilot.repository import Checkout
 
-_TOKEN_SCOPES = {
-    "GitHub": "GitHub personal access token (repo, admin:repo_hook)",
-    "GitLab": "GitLab access token (read_repository)",
-    "Bitbucket": "Bitbucket access token (repository read)",
-}
-"""By provider: what to ask for. Other hosts are not asked about: most need no token, or have keys."""
+_CODECOMMIT = re.compile(r"codecommit://(?:[^@/\s]+@)?(?P<name>[\w.-]+)")
+"""A remote as git-remote-codecommit takes it, which finds the region in a profile."""
 
 
 @dataclass(frozen=True)
@@ -43,28 +39,21 @@ class Repository:
         return f"remote {self.remote}" if self.remote else ""
 
 
-@dataclass(frozen=True)
-class Token:
-    """How the repository is reached: the provider, and the secret that holds its token. ``value``: to be stored, if given."""
-
-    provider: str
-    secret: str | None = None
-    value: str | None = None
-
-    def __repr__(self) -> str:
-        return f"Token(provider={self.provider!r}, secret={self.secret!r})"
-
-
-def choose(checkout: Checkout, url: str | None) -> Repository:
+def choose(checkout: Checkout, url: str | None, region: str | None = None) -> Repository:
     """The repository of that URL, or the checkout's only remote, or the remote a person picks.
+
+    Args:
+        checkout: Where the remotes are.
+        url: What ``--url`` says.
+        region: The pipeline's, on AWS: that of a repository in CodeCommit whose URL names none.
 
     Raises:
         RepositoryError: The URL cannot be used, is a path where nothing is, or the checkout has no remote.
         UsageError: There are several remotes and no terminal to ask on.
     """
-    remotes = {remote.url: remote.name for remote in reversed(checkout.remotes())}
+    remotes = {_whole(remote.url, region): remote.name for remote in reversed(checkout.remotes())}
     if url is not None:
-        repository = _describe(url)
+        repository = _describe(_whole(url, region))
         return _describe(repository.url, remotes.get(repository.url))
     if not remotes:
         raise RepositoryError(
@@ -80,35 +69,6 @@ def choose(checkout: Checkout, url: str | None) -> Repository:
         listed = ", ".join(f"{name} ({url})" for name, url in by_name.items())
         raise UsageError("which repository? `--url` is missing", hint=f"the remotes are: {listed}")
     return _describe(by_name[name], name)
-
-
-def choose_token(engine: LocalEngine, app: str, repository: Repository, given: str | None) -> Token:
-    """The token given, or the one kept earlier, or the one a person types. An empty one: the repository needs none.
-
-    Raises:
-        UsageError: A token for a repository on this disk.
-    """
-    from copilot.repository import provider_of
-    from copilot.repository.url import is_local
-
-    provider = provider_of(repository.url)
-    secret = f"{'github' if provider == 'Git' else provider.lower()}-token-{app}-{repository.names[-1]}"
-    if is_local(repository.url):
-        if given:
-            raise UsageError("a repository on this disk needs no access token", hint="leave `--github-access-token` out")
-        return Token("Git")
-    if given:
-        return Token(provider, secret, given)
-    if given is None and repository.url.startswith("https://") and provider in _TOKEN_SCOPES:
-        if secret in engine.secrets(secret):
-            return Token(provider, secret)
-        if _ask.can_ask():
-            question = f"{_TOKEN_SCOPES[provider]}; enter: none, the repository is public:"
-            typed = _ask.password(question, flag="--github-access-token").strip()
-            if typed:
-                return Token(provider, secret, typed)
-    # Without a token, these providers mean a connection, which is something only AWS has: plain git needs neither.
-    return Token("CodeCommit" if provider == "CodeCommit" else "Git")
 
 
 def push_command(checkout: Checkout, repository: Repository, branch: str) -> str:
@@ -128,3 +88,19 @@ def _describe(url: str, remote: str | None = None) -> Repository:
         raise RepositoryError(f"the repository `{display_url(url)}` does not exist", hint=hint)
     owner, name = owner_and_name(url)
     return Repository(url, display_url(url), (owner, name) if owner else (name,), remote)
+
+
+def _whole(url: str, region: str | None) -> str:
+    """A repository in CodeCommit as every git fetches it with https, where the region is known; other URLs as they are."""
+    from copilot.repository import host_of, owner_and_name, provider_of
+
+    if region is None:
+        return url
+    match = _CODECOMMIT.fullmatch(url)
+    if match:
+        suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        return f"https://git-codecommit.{region}.{suffix}/v1/repos/{match['name']}"
+    try:
+        return f"https://{host_of(url)}/v1/repos/{owner_and_name(url)[1]}" if provider_of(url) == "CodeCommit" else url
+    except RepositoryError:
+        return url

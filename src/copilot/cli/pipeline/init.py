@@ -4,44 +4,29 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from copilot import __version__
 from copilot.cli import _ask
 from copilot.cli._context import Context
 from copilot.cli._options import app_option, names
 from copilot.cli._output import dim, green, has_symbols, say, say_next, shown_path
 from copilot.cli._root import command
-from copilot.cli.pipeline import _repository
+from copilot.cli.pipeline import _files, _repository, imports
 from copilot.cli.pipeline._manifest import own_workspace
 from copilot.cli.pipeline._target import choose_word
-from copilot.cli.pipeline.scaffold import PipelineAnswers, buildspec_text, manifest_text, pipeline_name
+from copilot.cli.pipeline.access import choose_access, keep_token
+from copilot.cli.pipeline.scaffold import PipelineAnswers, manifest_text, pipeline_name
 from copilot.errors import ConflictError, NotFoundError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
-    from copilot.engine import LocalEngine
+    from copilot.engine import Engine
     from copilot.repository import Checkout
     from copilot.workspace import PipelineFiles, Workspace
 
 _LABEL = 15
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """A file to write: what it should say, and a few words on what it is for."""
-
-    path: Path
-    text: str
-    purpose: str
-
-    @property
-    def differs(self) -> bool:
-        """Whether the file is there and says something else."""
-        return self.path.exists() and not (self.path.is_file() and self.path.read_bytes() == self.text.encode())
 
 
 @command("pipeline init")
@@ -50,7 +35,13 @@ class _Wanted:
 @click.option("--environments", "-e", multiple=True, metavar="NAMES", help="Where a release goes, in this order: test,prod")
 @click.option("--url", "--github-url", "-u", metavar="URL", help="The repository; default: the remote of this one.")
 @click.option("--git-branch", "-b", metavar="BRANCH", help="The branch whose pushes are released; default: the one you are on.")
-@click.option("--github-access-token", "-t", metavar="TOKEN", help="An access token, where the repository needs one.")
+@click.option(
+    "--github-access-token",
+    "-t",
+    metavar="TOKEN",
+    help="An access token, where the repository needs one. Others can see it in the list of processes: better be asked.",
+)
+@click.option("--connection-name", metavar="NAME", help="AWS: the connection that leads to the repository; default: a new one.")
 @click.option(
     "--pipeline-type",
     "-p",
@@ -58,7 +49,7 @@ class _Wanted:
     default="Workloads",
     help="What it deploys; only Workloads for now.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace files that say something else.")
+@click.option("--overwrite", is_flag=True, help="Replace files that say something else, or, alone, only builds of AWS Copilot.")
 def init(
     context: Context,
     name: str | None,
@@ -66,10 +57,14 @@ def init(
     url: str | None,
     git_branch: str | None,
     github_access_token: str | None,
+    connection_name: str | None,
     pipeline_type: str,
     overwrite: bool,
 ) -> None:
-    """Asks for what is missing. Without --name: copilot/pipeline.yml and copilot/buildspec.yml."""
+    """Asks for what is missing. Without --name: copilot/pipeline.yml and copilot/buildspec.yml.
+
+    Pipelines that are there already are checked, and gone on with; nothing is written then but builds that AWS Copilot made.
+    """
     from copilot.repository import Checkout, check_branch
 
     if pipeline_type.lower() == "environments":
@@ -81,9 +76,15 @@ def init(
     checkout = Checkout.find(workspace.root)
     if name is not None:
         _check_name(name)
+    if not (environments or url or git_branch or connection_name) and github_access_token is None:
+        there = [files for files in workspace.pipelines() if name in (None, files.name, files.manifest.parent.name)]
+        if there:
+            if imports.go_on(context, workspace, there, overwrite=overwrite):
+                return
+            name = _another_name(workspace)
     files = workspace.pipeline_files(name)
 
-    repository = _repository.choose(checkout, url)
+    repository = _repository.choose(checkout, url, context.aws.aws.region if context.on_aws else None)
     branch = git_branch if git_branch is not None else checkout.branch()
     check_branch(branch)
     if environments and not names(environments):
@@ -91,28 +92,43 @@ def init(
     order = _release_order(context, names(environments))
     _say_found("Repository", repository.shown, repository.origin)
     _say_found("Branch", branch, "" if git_branch is not None else "the one you are on")
-    token = _repository.choose_token(context.local, context.app, repository, github_access_token)
+    access = choose_access(context, repository, github_access_token, connection_name)
 
     answers = PipelineAnswers(
         name=name if name is not None else pipeline_name(context.app, repository.names),
         environments=order,
-        provider=token.provider,
+        provider=access.provider,
         repository=repository.url,
         branch=branch,
-        buildspec=_inside(workspace, files.buildspec),
-        access_token_secret=token.secret,
+        buildspec=_files.inside(workspace, files.buildspec),
+        access_token_secret=access.secret,
+        connection_name=access.connection,
     )
-    wanted = _files(workspace, files, answers)
-    refused = _refused(wanted, overwrite=overwrite)
-    if token.value is not None and token.secret is not None:
-        context.local.put_secret(token.secret, token.value, overwrite=True)
-    if token.secret is not None:
-        how = "kept in the secret store" if token.value is not None else "there already, in the secret store"
-        _say_found("Token", f"{how} as {token.secret}")
+    wanted = _wanted(workspace, files, answers)
+    refused = _refused(context, workspace, files, wanted, overwrite=overwrite)
+    with _files.written([file for file in wanted if file not in refused]) as changed:
+        keep_token(context, access)
+    if access.label:
+        _say_found(access.label, access.said, access.origin)
     if len(order) > 1:
         _say_found("Approval", f"asked for before {order[-1]}", "requires_approval in the manifest")
-    _write([file for file in wanted if file not in refused], wanted)
-    _say_next(context.local, context.app, workspace, checkout, repository, answers)
+    _say_written(changed, wanted)
+    _say_next(context.engine, context.app, workspace, checkout, repository, answers)
+
+
+def _another_name(workspace: Workspace) -> str:
+    """Of a pipeline besides those that are there."""
+    from copilot.manifest.names import action_name_fault
+
+    taken = {name for files in workspace.pipelines() for name in (files.name, files.manifest.parent.name)}
+
+    def fault(typed: str) -> str | None:
+        wrong = action_name_fault(typed)
+        return f"The name {wrong}" if wrong else f"There is a pipeline {typed} already" if typed in taken else None
+
+    name = _ask.text("What is the new pipeline called?", flag="--name", check=fault)
+    _check_name(name)
+    return name
 
 
 def _check_name(name: str) -> None:
@@ -127,7 +143,7 @@ def _check_name(name: str) -> None:
 
 
 def _release_order(context: Context, given: Sequence[str]) -> tuple[str, ...]:
-    known = [environment.name for environment in context.local.environments(context.app)]
+    known = [environment.name for environment in context.engine.environments(context.app)]
     if not known:
         raise NotFoundError(
             f"application `{context.app}` has no environment yet", hint="create one with `copilot env init --name test`"
@@ -146,49 +162,43 @@ def _release_order(context: Context, given: Sequence[str]) -> tuple[str, ...]:
     return order
 
 
-def _files(workspace: Workspace, files: PipelineFiles, answers: PipelineAnswers) -> list[_Wanted]:
+def _wanted(workspace: Workspace, files: PipelineFiles, answers: PipelineAnswers) -> list[_files.Wanted]:
     """Both files, read back to make sure that they say something valid."""
     from copilot.manifest.buildspec import Buildspec
     from copilot.manifest.loader import parse
     from copilot.manifest.pipeline import PipelineManifest
 
-    manifest = _Wanted(files.manifest, manifest_text(answers), "where a push goes, in which order")
-    buildspec = _Wanted(files.buildspec, buildspec_text(__version__, _inside(workspace, workspace.root)), "how it is built")
+    manifest = _files.Wanted(files.manifest, manifest_text(answers), "where a push goes, in which order")
+    buildspec = _files.buildspec(workspace, files.buildspec)
     parse(manifest.text, PipelineManifest, shown_path(files.manifest))
     parse(buildspec.text, Buildspec, shown_path(files.buildspec))
     return [manifest, buildspec]
 
 
-def _inside(workspace: Workspace, path: Path) -> str:
-    """A path from the repository's root, as manifests and buildspecs have it."""
-    return path.resolve().relative_to(workspace.repository.resolve()).as_posix()
+def _refused(
+    context: Context, workspace: Workspace, files: PipelineFiles, wanted: Sequence[_files.Wanted], *, overwrite: bool
+) -> list[_files.Wanted]:
+    """Files to be kept. Raises ConflictError where nobody can be asked, or ManifestError if what is there is broken besides."""
+    try:
+        return _files.refused(wanted, overwrite=overwrite)
+    except ConflictError as conflict:
+        error = imports.check(context, workspace, [files]).error if files.manifest.is_file() else None
+        if error is not None:
+            error.hint = conflict.hint
+            raise error from None
+        raise
 
 
-def _refused(wanted: Sequence[_Wanted], *, overwrite: bool) -> list[_Wanted]:
-    """Files that are there, say something else, and are to be kept. Raises ConflictError where nobody can be asked."""
-    differing = [] if overwrite else [file for file in wanted if file.differs]
-    if differing and not _ask.can_ask():
-        verb = "says" if len(differing) == 1 else "say"
-        raise ConflictError(
-            f"{' and '.join(shown_path(file.path) for file in differing)} already {verb} something else; nothing was changed",
-            hint="replace what is there with `--overwrite`, or make another pipeline with `--name`",
-        )
-    question = "{} is there and says something else. Replace it?"
-    return [file for file in differing if not _ask.confirm(question.format(shown_path(file.path)), flag="--overwrite")]
-
-
-def _write(agreed: Sequence[_Wanted], wanted: Sequence[_Wanted]) -> None:
-    from copilot.workspace import write
-
+def _say_written(changed: frozenset[Path], wanted: Sequence[_files.Wanted]) -> None:
     say()
     width = max(len(shown_path(file.path)) for file in wanted)
     for file in wanted:
-        written = file in agreed and write(file.path, file.text, overwrite=True) == "written"
-        say(f"{'Wrote' if written else 'Kept '} {shown_path(file.path):<{width}}   {dim(file.purpose)}")
+        word = "Wrote" if file.path in changed else "Kept "
+        say(f"{word} {shown_path(file.path):<{width}}   {dim(file.purpose)}")
 
 
 def _say_next(
-    engine: LocalEngine,
+    engine: Engine,
     app: str,
     workspace: Workspace,
     checkout: Checkout,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from textwrap import dedent
+from textwrap import indent as indent_lines
+from typing import Any
 
 from copilot.manifest.names import LONGEST_ACTION_NAME
 
@@ -24,6 +28,7 @@ class PipelineAnswers:
         environments: At least one, in release order. The last of several waits for approval.
         buildspec: Its path from the repository's root.
         access_token_secret: Name of the secret that holds the access token; None if the repository needs none.
+        connection_name: Name of the connection that leads to the repository; None if there is none yet, or none is needed.
     """
 
     name: str
@@ -33,6 +38,28 @@ class PipelineAnswers:
     branch: str
     buildspec: str
     access_token_secret: str | None = None
+    connection_name: str | None = None
+
+
+@dataclass(frozen=True)
+class OwnParts:
+    """What a buildspec has besides what every one of ours has; values as YAML has them.
+
+    Attributes:
+        keys: Further keys of the file.
+        phases: Further keys of phases, by phase.
+        before: Commands by phase, to run before ours. ``after`` likewise; in the build phase, where there is none of ours, they
+            are one after the other.
+        artifacts: Further keys of the artifacts.
+        files: Further files among them.
+    """
+
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    phases: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    before: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    after: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    artifacts: Mapping[str, Any] = field(default_factory=dict)
+    files: Sequence[str] = ()
 
 
 def pipeline_name(app: str, repository: Sequence[str]) -> str:
@@ -60,30 +87,77 @@ def manifest_text(answers: PipelineAnswers) -> str:
         _stage(environment, approval=environment == last and len(answers.environments) > 1, explain=index == 0)
         for index, environment in enumerate(answers.environments)
     ]
-    secret = answers.access_token_secret
+    secret, connection = answers.access_token_secret, answers.connection_name
     return _MANIFEST.format(
         name=scalar(answers.name),
         provider=answers.provider,
         repository=scalar(answers.repository),
         branch=scalar(answers.branch),
         access=_ACCESS.format(f"access_token_secret: {scalar(secret)}" if secret else "# access_token_secret: my-token"),
+        connection=f"connection_name: {scalar(connection)}" if connection else "# connection_name: my-connection",
         buildspec=scalar(answers.buildspec),
         stages="\n".join(stages).rstrip("\n"),
     )
 
 
-def buildspec_text(version: str, folder: str = ".") -> str:
+def buildspec_text(version: str, folder: str = ".", own: OwnParts | None = None) -> str:
     """The buildspec.
 
     Args:
         version: Of this program; the build installs it if it has another one or none.
         folder: The workspace's folder from the repository's root.
+        own: What a person has added.
     """
+    own = own or OwnParts()
     build = "copilot pipeline build --output-dir infrastructure"
     if folder != ".":
         # What is deployed is looked for at the repository's root.
         build = f'cd {shlex.quote(folder)} && copilot pipeline build --output-dir "$CODEBUILD_SRC_DIR/infrastructure"'
-    return _BUILDSPEC.format(version=version, build=build if folder == "." else scalar(build))
+    pre_build = {**own.phases.get("pre_build", {}), **_commands(own, "pre_build")}
+    tests = _commands(own, "build").get("commands")
+    return _BUILDSPEC.format(
+        version=version,
+        build=build if folder == "." else scalar(build),
+        keys=_yaml(own.keys, 0) + "\n" if own.keys else "",
+        install_keys=_yaml(own.phases.get("install", {}), 4),
+        before_install=_yaml(own.before.get("install", ()), 6),
+        after_install=_yaml(own.after.get("install", ()), 6),
+        pre_build=_yaml({"pre_build": pre_build}, 2) + "\n" if pre_build else "",
+        build_keys=_yaml(own.phases.get("build", {}), 4),
+        tests=_yaml(tests, 6) if tests else _NO_TESTS,
+        post_build_keys=_yaml(own.phases.get("post_build", {}), 4),
+        before=_yaml(own.before.get("post_build", ()), 6),
+        after=_yaml(own.after.get("post_build", ()), 6),
+        files=_yaml(own.files, 4),
+        artifacts=_yaml(own.artifacts, 2),
+    )
+
+
+def _commands(own: OwnParts, phase: str) -> dict[str, list[str]]:
+    commands = [*own.before.get(phase, ()), *own.after.get(phase, ())]
+    return {"commands": commands} if commands else {}
+
+
+def _yaml(value: Mapping[str, Any] | Sequence[str], indent: int) -> str:
+    """A value as block YAML, as far to the right; nothing for an empty one."""
+    if not value:
+        return ""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.scalarstring import LiteralScalarString
+
+    def readable(item: Any) -> Any:
+        if isinstance(item, Mapping):
+            return {key: readable(each) for key, each in item.items()}
+        if isinstance(item, (list, tuple)):
+            return [readable(each) for each in item]
+        return LiteralScalarString(item) if isinstance(item, str) and "\n" in item.strip() else item
+
+    yaml, out = YAML(), StringIO()
+    yaml.width = 10_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    # A list at the top would be to the right of its place.
+    yaml.dump({"x": readable(value)}, out)
+    return indent_lines(dedent(out.getvalue().partition("\n")[2]), " " * indent)
 
 
 def _stage(environment: str, *, approval: bool, explain: bool) -> str:
@@ -121,7 +195,7 @@ source:
     branch: {branch}
 {access}
     # An existing AWS connection to the repository's host.
-    # connection_name: my-connection
+    {connection}
     # CODEBUILD_CLONE_REF gives the build the whole git history, CODE_ZIP only the files.
     # output_artifact_format: CODEBUILD_CLONE_REF
   # Only pushes that touch one of these files start an execution.
@@ -182,28 +256,37 @@ _STAGE_SHORT = """\
     # on_failure: stop
 """
 
+_NO_TESTS = """\
+      # - make test
+      - echo "There are no tests in copilot's build phase yet"
+"""
+
+# The images of CodeBuild have Python 3.11 from pyenv, whose commands are found only after a `rehash`; `python3 -m pip` does none.
+# https://github.com/aws/aws-codebuild-docker-images, https://github.com/pyenv/pyenv/issues/2243
 _BUILDSPEC = """\
 # How a push is built: the commands of each phase run one after the other, in the repository's folder.
 version: 0.2
 
-phases:
+{keys}phases:
   install:
-    commands:
-      # The program that builds the images, at the version this pipeline was made with.
-      - test "$(copilot --version 2>/dev/null)" = "copilot {version}" || python3 -m pip install "copilot-pipelines=={version}"
-
-  build:
-    commands:
+{install_keys}    commands:
+{before_install}      # The program that builds the images, at the version this pipeline was made with.
+      - |
+        test "$(copilot --version 2>/dev/null)" = "copilot {version}" || {{
+          python3 -m pip install "copilot-pipelines=={version}" &&
+          if command -v pyenv >/dev/null; then pyenv rehash; fi
+        }}
+{after_install}
+{pre_build}  build:
+{build_keys}    commands:
       # Your own tests go here. When a command fails, nothing is published and nothing is deployed.
-      # - make test
-      - echo "There are no tests in copilot's build phase yet"
-
+{tests}
   post_build:
-    commands:
-      # Builds every service's image once, and writes what to deploy for each environment.
+{post_build_keys}    commands:
+{before}      # Builds every service's image once, and writes what to deploy for each environment.
       - {build}
-
+{after}
 artifacts:
   files:
     - infrastructure/**/*
-"""
+{files}{artifacts}"""
