@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -103,9 +103,7 @@ class Pipelines:
 
         Its stack's template says it: CodePipeline does not.
         """
-        resources = read_template(self._stacks.template(pipeline.stack_name)).get("Resources", {})
-        properties = resources.get(PIPELINE, {}).get("Properties", {})
-        return next(_tokens(properties.get("Stages")), None)
+        return token_secret(self._stacks.template(pipeline.stack_name))
 
     def request(self, package: PipelinePackage) -> StackRequest:
         """What the stack of a pipeline is to be."""
@@ -170,24 +168,23 @@ def _of_tags(app: str, arn: str, tags: Mapping[str, str]) -> DeployedPipeline:
     return DeployedPipeline(app, name, pipeline, tags.get(_STACK_OF, made), region, account, arn)
 
 
-def _tokens(node: Any) -> Iterator[str]:
-    """Names, or ARNs, of secrets that a template takes access tokens from, whether it writes them with ``Fn::Sub`` or not."""
-    if isinstance(node, list):
-        for each in node:
-            yield from _tokens(each)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            if key == "OAuthToken":
-                yield from _secrets(value)
-            else:
-                yield from _tokens(value)
+def token_secret(template: str) -> str | None:
+    """Name, or ARN, of the secret that a pipeline's template takes an access token from, with ``Fn::Sub`` or without."""
+    pipeline = read_template(template).get("Resources", {}).get(PIPELINE, {})
+    for stage in pipeline.get("Properties", {}).get("Stages", []):
+        for action in stage["Actions"]:
+            match = _TOKEN.search(_substituted(action.get("Configuration", {}).get("OAuthToken", "")))
+            if match is not None:
+                return match["id"]
+    return None
 
 
-def _secrets(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        substituted = value.get("Fn::Sub", "")
-        value, variables = (substituted, {}) if isinstance(substituted, str) else substituted
-        for name, filled in variables.items():
-            value = value.replace(f"${{{name}}}", str(filled))
-    if isinstance(value, str) and (match := _TOKEN.search(value)):
-        yield match["id"]
+def _substituted(value: Any) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    text, variables = value.get("Fn::Sub", ""), {}
+    if not isinstance(text, str):
+        text, variables = text
+    for name, filled in variables.items():
+        text = text.replace(f"${{{name}}}", str(filled))
+    return str(text)
