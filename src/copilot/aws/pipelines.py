@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -13,13 +13,15 @@ from copilot.aws import names
 from copilot.aws.client import Aws
 from copilot.aws.environment_values import stack_resources
 from copilot.aws.errors import code_of, explained
-from copilot.aws.pipeline_package import PipelinePackage
 from copilot.aws.pipeline_values import DeployedPipeline
-from copilot.aws.secrets import Secrets
+from copilot.aws.secrets import ManagedSecrets
 from copilot.aws.stack_values import StackRequest, Watch, unwatched
 from copilot.aws.stacks import Stacks
 from copilot.aws.templates.reading import read_template
 from copilot.errors import ConflictError, NotFoundError
+
+if TYPE_CHECKING:
+    from copilot.aws.pipeline_package import PipelinePackage
 
 PIPELINE = "Pipeline"
 """The logical ID of the pipeline in its stack."""
@@ -129,7 +131,7 @@ class Pipelines:
         self._stacks.delete(pipeline.stack_name, watch=watch)
         if secret is not None:
             with suppress(NotFoundError):
-                Secrets(self._aws, lambda _app, _environment: self._aws, lambda _app: ()).delete(secret)
+                ManagedSecrets(self._aws).delete(secret)
 
     def _check_at_rest(self, pipeline: DeployedPipeline) -> None:
         client = self._aws.codepipeline
