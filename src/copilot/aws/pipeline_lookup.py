@@ -13,6 +13,7 @@ from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
 from copilot.aws.connections import Connection, Connections
 from copilot.aws.errors import explained
+from copilot.aws.pipeline_networks import NetworkFindings, look_at_networks
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord
 from copilot.aws.stacks import Stacks
 from copilot.aws.templates.pipeline.checks import codecommit_region
@@ -75,6 +76,7 @@ def look_up(
         connection = pool.submit(_connection, aws, manifest)
         secret = pool.submit(_secret, aws, manifest)
         oldest = pool.submit(is_oldest_layout, aws, application.name, plan.pipeline)
+        looked_at = pool.submit(look_at_networks, aws, application.name, known, manifest)
     assumed = without_aws(manifest, plan, aws.region)
     stores = {region: _assumed_store(region) for region in regions}
     missing = []
@@ -100,7 +102,9 @@ def look_up(
         oldest_layout=asked.answer(oldest, ("name",)) or False,
         permissions_boundary=application.permissions_boundary or None,
         tags=application.tags,
+        account=aws.account,
     )
+    networks = asked.answer(looked_at, ("stages",)) or NetworkFindings()
     without_roles = [
         Problem(
             ("stages", index, "name"),
@@ -110,8 +114,9 @@ def look_up(
         for index, stage in enumerate(manifest.stages)
         if stage.name in known and not (known[stage.name].manager_role and known[stage.name].execution_role)
     ]
-    problems = (*without_roles, *asked.problems)
-    return Lookup(settings, problems, tuple(before_running.problems), tuple(asked.failures), named, tuple(missing))
+    problems = (*without_roles, *networks.problems, *asked.problems)
+    lacking = (*networks.lacking, *before_running.problems)
+    return Lookup(settings, problems, lacking, tuple(asked.failures), named, tuple(missing))
 
 
 def without_aws(manifest: PipelineManifest, plan: Plan, region: str | None) -> PipelineSettings:

@@ -86,6 +86,7 @@ def settings_of(
         oldest_layout=oldest_layout,
         permissions_boundary=permissions_boundary,
         tags={"team": "ana"},
+        account=ACCOUNT,
     )
 
 

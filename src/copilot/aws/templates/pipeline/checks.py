@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from copilot.aws.templates.pipeline.network import network_problems
 from copilot.aws.templates.pipeline.projects import project_ids
 from copilot.aws.templates.pipeline.settings import PipelineSettings, SourceKind
 from copilot.aws.templates.pipeline.sizes import oversized_roles
@@ -20,10 +21,9 @@ LONGEST_VALUE = 1000
 """Characters of a value in an action's configuration (quotas of CodePipeline)."""
 LONGEST_STACK_NAME = 128
 """Characters of the name of a stack, and of the name of a policy in IAM."""
-COMPUTE = tuple(f"BUILD_GENERAL1_{size}" for size in ("SMALL", "MEDIUM", "LARGE", "XLARGE", "2XLARGE"))
-"""What CodeBuild has for builds that use Docker."""
 
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+_REPOSITORY_ID = re.compile(r"[A-Za-z0-9_.~-]+(?:/[A-Za-z0-9_.-]+)+")
 _CODECOMMIT_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _SECRET = re.compile(r"[A-Za-z0-9/_+=.@-]+|arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+")
 _HOSTS = {"GitHub": "github.com", "GitHubV1": "github.com", "GitLab": "gitlab.com", "Bitbucket": "bitbucket.org"}
@@ -33,7 +33,14 @@ _REPOSITORY: KeyPath = (*_PROPERTIES, "repository")
 
 def problems(settings: PipelineSettings) -> list[Problem]:
     """All of them. The plan may be one that cannot be, with workloads that there are not, for example."""
-    found = [*_name(settings), *_source(settings), *_build(settings), *_stages(settings), *_deployments(settings)]
+    found = [
+        *_name(settings),
+        *_source(settings),
+        *_build(settings),
+        *_stages(settings),
+        *_deployments(settings),
+        *network_problems(settings),
+    ]
     # Roles name the repository.
     return found if any(each.path == _REPOSITORY for each in found) else [*found, *oversized_roles(settings)]
 
@@ -130,8 +137,11 @@ def _repository(settings: PipelineSettings, kind: SourceKind) -> Iterator[Proble
         hint = "make one in the console, and name it in `connection_name`"
         yield Problem(_REPOSITORY, message, hint)
     # The page is longer than the repository's name, which is in the configuration too.
-    for key, value in (("repository", commit_page(settings)), ("branch", properties.branch)):
-        yield from _value((*_PROPERTIES, key), value)
+    yield from _value(_REPOSITORY, commit_page(settings))
+    yield from _value((*_PROPERTIES, "branch"), properties.branch)
+    if "#{" in properties.branch:
+        hint = "choose a branch without `#{`"
+        yield Problem((*_PROPERTIES, "branch"), "CodePipeline would take this for one of its variables", hint)
 
 
 def _or_connection(hint: str, kind: SourceKind) -> str:
@@ -142,16 +152,15 @@ def _build(settings: PipelineSettings) -> Iterator[Problem]:
     build = settings.manifest.build
     if build is None:
         return
-    if build.compute is not None and build.compute not in COMPUTE:
-        message = f"`{build.compute}` is no compute type of CodeBuild that can build images"
-        yield Problem(("build", "compute"), message, f"there are: {', '.join(COMPUTE)}")
-    for name in build.variables:
-        if name.startswith("CODEBUILD_"):
-            hint = "choose another name"
-            yield Problem(("build", "variables", name), "CodeBuild keeps variables that begin with `CODEBUILD_`", hint, "key")
-    if build.additional_policy is not None and not build.additional_policy.PolicyDocument.get("Statement"):
-        place = ("build", "additional_policy", "PolicyDocument")
-        yield Problem(place, "an IAM policy document needs a `Statement`", "such as `Statement: [{Effect: Allow, …}]`", "key")
+    image = build.image or ""
+    if image.startswith("aws/codebuild/windows") or "-lambda-" in image:
+        message = f"`{image}` cannot build images: CodeBuild runs it on Windows or in a function, without Docker"
+        hint = "such as `aws/codebuild/amazonlinux-x86_64-standard:5.0`"
+        yield Problem(("build", "image"), message, hint)
+    for name, value in build.variables.items():
+        yield from _references(
+            ("build", "variables", name), value, "name the secret in the buildspec, under `env.secrets-manager`"
+        )
 
 
 def _stages(settings: PipelineSettings) -> Iterator[Problem]:
@@ -185,12 +194,15 @@ def _deployments(settings: PipelineSettings) -> Iterator[Problem]:
             place: KeyPath = ("stages", index, "deployments", workload)
             for key, value in (("template_path", given.template_path), ("template_config", given.template_config)):
                 yield from _value((*place, key), f"{BUILD_ARTIFACT}::{value or ''}")
-            name = given.stack_name
-            if name is not None and (len(name) > LONGEST_STACK_NAME or not _STACK_NAME.fullmatch(name)):
-                hint = f"use at most {LONGEST_STACK_NAME} letters, digits and hyphens"
-                yield Problem((*place, "stack_name"), "this cannot be the name of a CloudFormation stack", hint)
+
+
+def _references(place: KeyPath, value: str, hint: str | None = None) -> Iterator[Problem]:
+    """CloudFormation puts values in place of its references, wherever they are: a secret would be there for all to read."""
+    if "{{resolve:" in value:
+        yield Problem(place, "CloudFormation would put a value in place of `{{resolve:…}}`", hint or "leave it out")
 
 
 def _value(place: KeyPath, value: str) -> Iterator[Problem]:
+    yield from _references(place, value)
     if len(value) > LONGEST_VALUE:
         yield Problem(place, f"CodePipeline takes at most {LONGEST_VALUE} characters here; these are {len(value)}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from troposphere import AWSObject, GetAtt, ImportValue, Ref, Sub, codebuild, iam
 
 from copilot.aws import names
+from copilot.aws.templates.pipeline.network import network_policies, vpc_config
 from copilot.aws.templates.pipeline.permissions import build_policy, project_policy
 from copilot.aws.templates.pipeline.settings import PipelineSettings
 from copilot.aws.templates.policies import trusted
@@ -107,7 +108,10 @@ def _environment_project(settings: PipelineSettings, action: ProjectAction | Com
         variables |= {"COPILOT_ENVIRONMENT_REGION": place.region, "COPILOT_MANAGER_ROLE": place.manager_role}
     else:
         buildspec = action.buildspec
-    yield _role(settings, _role_id(name), what)
+    # What may be done in a network is part of the role: it must be there before the project is.
+    inside = [iam.Policy(PolicyName="Network", PolicyDocument=each) for each in network_policies(settings, place.name)]
+    network: dict[str, Any] = {"VpcConfig": vpc_config(settings, place.name)} if inside else {}
+    yield _role(settings, _role_id(name), what, inside)
     yield iam.PolicyType(
         _policy_id(name),
         PolicyName="Build",
@@ -122,6 +126,7 @@ def _environment_project(settings: PipelineSettings, action: ProjectAction | Com
         Environment=_environment(DEFAULT_IMAGE, DEFAULT_COMPUTE, variables),
         Source=codebuild.Source(Type="CODEPIPELINE", BuildSpec=buildspec),
         Metadata=described(f"A CodeBuild project for {what}"),
+        **network,
     )
 
 
@@ -133,12 +138,14 @@ def _policy_id(project: str) -> str:
     return f"{project}BuildProjectPolicy"
 
 
-def _role(settings: PipelineSettings, name: str, what: str) -> iam.Role:
+def _role(settings: PipelineSettings, name: str, what: str, policies: Sequence[iam.Policy] = ()) -> iam.Role:
+    own: dict[str, Any] = {"Policies": list(policies)} if policies else {}
     return iam.Role(
         name,
         AssumeRolePolicyDocument=trusted(_BUILDS),
         Path="/",
         Metadata=described(f"An IAM role for {what}"),
+        **own,
         **settings.role_bounds,
     )
 

@@ -59,6 +59,7 @@ class PipelineSettings:
             made; the pipeline is then called so too.
         permissions_boundary: Name of the policy that bounds every role that is made; None without.
         tags: Those of the application that go on everything.
+        account: Where the pipeline is, by its number; None if that is not known.
     """
 
     plan: Plan
@@ -70,6 +71,7 @@ class PipelineSettings:
     oldest_layout: bool = False
     permissions_boundary: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    account: str | None = None
 
     @property
     def stack_name(self) -> str:
@@ -98,6 +100,10 @@ class PipelineSettings:
             return {}
         arn = f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:policy/{self.permissions_boundary}"
         return {"PermissionsBoundary": Sub(arn)}
+
+    def in_network(self, environment: str) -> bool:
+        """Whether what runs around the deployments to an environment runs inside of its network."""
+        return any(stage.vpc is not None for stage in self.manifest.stages if stage.name == environment)
 
     @cached_property
     def projects(self) -> dict[ProjectAction | CommandsAction, str]:

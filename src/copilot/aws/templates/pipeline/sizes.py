@@ -9,6 +9,7 @@ from typing import Any
 
 from troposphere import AWSHelperFn
 
+from copilot.aws.templates.pipeline.network import network_policies
 from copilot.aws.templates.pipeline.permissions import build_policy, pipeline_policy, project_policy
 from copilot.aws.templates.pipeline.projects import BUILD
 from copilot.aws.templates.pipeline.settings import PipelineSettings
@@ -22,6 +23,8 @@ _RANDOM = "-123456789012"
 """What CloudFormation adds to logical IDs to make names of them."""
 _CONNECTION = "x" * 60
 """As long as the ARN of a connection."""
+_ID = "x" * 24
+"""As long as what EC2 calls a network or something in it."""
 
 
 def oversized_roles(settings: PipelineSettings) -> Iterator[Problem]:
@@ -29,7 +32,8 @@ def oversized_roles(settings: PipelineSettings) -> Iterator[Problem]:
     given = settings.manifest.build and settings.manifest.build.additional_policy
     additional = _length(given.PolicyDocument, settings) if given else 0
     places = [(name, settings.environments[action.environment]) for action, name in settings.projects.items()]
-    longest = max((_length(project_policy(settings, *place), settings) for place in places), default=0)
+    of_projects = ([project_policy(settings, name, place), *network_policies(settings, place.name)] for name, place in places)
+    longest = max((sum(_length(each, settings) for each in policies) for policies in of_projects), default=0)
     builds = max(longest, _length(build_policy(settings, BUILD), settings))
     if builds <= LONGEST_POLICIES < builds + additional:
         message = f"with it the build's role has policies of {builds + additional} characters; IAM takes {LONGEST_POLICIES}"
@@ -53,6 +57,9 @@ def _length(document: Any, settings: PipelineSettings) -> int:
         if not isinstance(value, AWSHelperFn):
             return str(value)
         ((function, content),) = value.to_dict().items()
+        if function == "Fn::Sub" and isinstance(content, list):
+            own = {**known, **dict.fromkeys(content[1], _ID)}
+            return _VARIABLE.sub(lambda match: own[match[1]], content[0])
         if function == "Fn::Sub":
             return _VARIABLE.sub(lambda match: known.get(match[1], match[1] + _RANDOM), content)
         if function == "Fn::GetAtt":

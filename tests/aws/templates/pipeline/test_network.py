@@ -1,0 +1,111 @@
+"""Projects inside of an environment's network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from copilot.aws.templates.pipeline.checks import problems
+from copilot.aws.templates.pipeline.settings import PipelineSettings
+from copilot.aws.templates.pipeline.sizes import oversized_roles
+from copilot.aws.templates.pipeline.stack import pipeline_stack
+from copilot.aws.templates.reading import read_template
+from copilot.aws.templates.rendering import render
+from copilot.errors import ManifestError
+from tests.aws.lint import assert_clean
+from tests.aws.policies import assert_least_privilege, statements
+from tests.aws.templates.pipeline.pipelines import settings_of, source
+
+STAGES = """\
+stages:
+  - name: test
+    vpc: {placement: private}
+    pre_deployments:
+      migrate: {buildspec: copilot/migrate.yml}
+    test_commands: [make test]
+  - name: prod
+    test_commands: [make test]
+"""
+INSIDE = ("PretestDeploymentActionmigrate", "BuildTestCommandstest")
+
+
+def resources(settings: PipelineSettings) -> dict[str, Any]:
+    return dict(read_template(render(pipeline_stack(settings).template))["Resources"])
+
+
+def test_projects_are_in_the_private_subnets_of_their_environment() -> None:
+    settings = settings_of(source("GitHub") + STAGES, regions={"prod": "eu-west-1"})
+    template = render(pipeline_stack(settings).template)
+    assert_clean(template)
+    assert_least_privilege(template)
+    made = resources(settings)
+    for name in INSIDE:
+        assert made[name]["Properties"]["VpcConfig"] == {
+            "VpcId": {"Fn::ImportValue": "shop-test-VpcId"},
+            "Subnets": {"Fn::Split": [",", {"Fn::ImportValue": "shop-test-PrivateSubnets"}]},
+            "SecurityGroupIds": [{"Fn::ImportValue": "shop-test-EnvironmentSecurityGroup"}],
+        }
+    outside = [name for name, each in made.items() if each["Type"] == "AWS::CodeBuild::Project" and name not in INSIDE]
+    assert outside
+    assert not any("VpcConfig" in made[name]["Properties"] for name in outside)
+
+
+def test_roles_may_work_in_that_network_only() -> None:
+    """CodeBuild looks at what a role may do when the project is made: so that must be in the role itself."""
+    settings = settings_of(source("GitHub") + STAGES)
+    of_network = [
+        each
+        for each in statements(render(pipeline_stack(settings).template))
+        if any(action.startswith("ec2:") for action in each.actions)
+    ]
+    assert {each.where.split(".")[0] for each in of_network} == {f"{name}BuildProjectRole" for name in INSIDE}
+    changing = [each for each in of_network if not all(action.startswith("ec2:Describe") for action in each.actions)]
+    for each in changing:
+        assert each.conditioned or "security-group" in str(each.resources)
+    (hands_over,) = {str(each.data["Condition"]) for each in changing if "ec2:CreateNetworkInterfacePermission" in each.actions}
+    assert "'ec2:AuthorizedService': 'codebuild.amazonaws.com'" in hands_over
+    assert "shop-test-VpcId" in hands_over
+
+
+def test_a_network_is_where_its_pipeline_is() -> None:
+    elsewhere = settings_of(source("GitHub") + STAGES, regions={"test": "eu-west-1"})
+    (problem,) = problems(elsewhere)
+    assert (problem.path, problem.at) == (("stages", 0, "vpc"), "key")
+    assert "it is in eu-west-1, and the pipeline in us-east-1" in problem.message
+    others = settings_of(source("GitHub") + STAGES)
+    (problem,) = problems(replace(others, account="222222222222"))
+    assert "it is in account 123456789012, and the pipeline in 222222222222" in problem.message
+    assert problems(replace(others, account=None)) == []
+
+
+def test_the_length_of_policies_is_known_with_networks_too() -> None:
+    hooks = "".join(f"      hook{number}: {{buildspec: copilot/hook.yml}}\n" for number in range(3))
+    text = f"{source('GitHub')}stages:\n  - name: test\n    vpc: {{placement: private}}\n    pre_deployments:\n{hooks}"
+    assert list(oversized_roles(settings_of(text))) == []
+
+
+@pytest.mark.parametrize(
+    ("vpc", "message", "hint"),
+    [
+        ("{placement: public}", "`vpc.placement` in stage `test` cannot be `public`", "no public address there"),
+        ("{placement: isolated}", "`vpc.placement` in stage `test` is unknown: `isolated`", "it is `private`"),
+        ("{placement: }", "`vpc.placement` in stage `test` has no value", ""),
+        ("{}", "`placement` is missing in `vpc` of stage `test`", "write `placement: private`"),
+        ("private", "`vpc` in stage `test` must be a mapping", ""),
+        ("{placement: private, subnets: [a]}", "unknown key `subnets` in `vpc` of stage `test`", ""),
+    ],
+)
+def test_only_private_subnets_have_a_way_out(vpc: str, message: str, hint: str) -> None:
+    with pytest.raises(ManifestError) as error:
+        settings_of(f"{source('GitHub')}stages: [{{name: test, vpc: {vpc}, test_commands: [make]}}]\n")
+    (diagnostic,) = error.value.diagnostics
+    assert diagnostic.message.startswith(message)
+    assert hint in (diagnostic.hint or "")
+
+
+def test_a_stage_without_builds_of_its_own_has_nothing_to_put_there() -> None:
+    with pytest.raises(ManifestError, match="1 error") as error:
+        settings_of(f"{source('GitHub')}stages: [{{name: test, vpc: {{placement: private}}}}]\n")
+    assert "the stage has none of them" in error.value.diagnostics[0].message
