@@ -274,7 +274,7 @@ def _actions(stage: Stage, runs: Mapping[str, ActionExecution], failures: Mappin
     found = []
     for name, order in sorted(orders.items(), key=lambda each: (each[1], runs[each[0]].started_at if each[0] in runs else 0.0)):
         run, action = runs.get(name), planned.get(name)
-        if run is None or _is_to_run_again(order, run, runs, orders):
+        if run is None or (action is not None and _is_to_run_again(order, run, runs, orders)):
             attempt = run.attempt + 1 if run is not None else 1
             kind = action.kind if action is not None else _kind(run)
             found.append(_pending(name, kind, order, attempt))
@@ -343,7 +343,7 @@ def decision_of(run: ActionExecution) -> str:
         return said
     if run.status == "Failed" and not said and not run.by:
         return _first_line(run.error) or "nobody approved it in time"
-    who = run.by.rpartition("/")[2] or run.by.rpartition(":")[2]
+    who = re.split("[/:]", run.by)[-1]
     return f"{verdict}{f' by {who}' if who else ''}{f': {said}' if said else ''}"
 
 
