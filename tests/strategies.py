@@ -11,6 +11,12 @@ names = st.from_regex(r"[a-z][a-z0-9]{0,8}(-[a-z0-9]{1,5})?", fullmatch=True)
 action_names = st.from_regex(r"[A-Za-z0-9.@\-_]{1,20}", fullmatch=True)
 words = st.from_regex(r"[A-Za-z0-9/:.@_][A-Za-z0-9/:.@_\-]{0,20}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20)
+globs = st.from_regex(r"[A-Za-z0-9*_][A-Za-z0-9*_?{},\[\]-]{0,10}(/[A-Za-z0-9*_-]{1,8})?", fullmatch=True)
+images = st.from_regex(
+    r"([a-z0-9]{1,9}\.ana\.example(:[0-9]{4})?/)?[a-z0-9]{1,9}(/[a-z0-9]{1,9})?(:[A-Za-z0-9.]{1,9})?", fullmatch=True
+)
+stack_names = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,20}", fullmatch=True)
+variable_names = st.from_regex(r"[A-BD-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True)
 scalars = st.one_of(st.booleans(), st.integers(-99, 99), texts)
 
 
@@ -20,7 +26,7 @@ def _mapping(required: dict[str, st.SearchStrategy[Any]], optional: dict[str, st
 
 _hooks = st.dictionaries(action_names, _mapping({"buildspec": words}, {"depends_on": st.just([])}), min_size=1, max_size=2)
 _deployments = st.dictionaries(
-    names, st.one_of(st.none(), _mapping({}, {"depends_on": st.just([]), "stack_name": words})), min_size=1, max_size=3
+    names, st.one_of(st.none(), _mapping({}, {"depends_on": st.just([]), "stack_name": stack_names})), min_size=1, max_size=3
 )
 _stage: st.SearchStrategy[dict[str, Any]] = _mapping(
     {"name": names},
@@ -33,6 +39,8 @@ _stage: st.SearchStrategy[dict[str, Any]] = _mapping(
     },
 )
 
+_STATEMENT = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+
 pipelines: st.SearchStrategy[dict[str, Any]] = _mapping(
     {
         "name": action_names,
@@ -41,7 +49,7 @@ pipelines: st.SearchStrategy[dict[str, Any]] = _mapping(
                 "provider": st.sampled_from(["GitHub", "GitHubV1", "Bitbucket", "CodeCommit", "GitLab", "Git"]),
                 "properties": _mapping({"repository": words, "branch": words}, {"access_token_secret": words}),
             },
-            {"paths": st.lists(texts, min_size=1, max_size=8)},
+            {"paths": st.lists(globs, min_size=1, max_size=8, unique=True)},
         ),
         "stages": st.lists(_stage, min_size=1, max_size=3, unique_by=lambda stage: stage["name"]),
     },
@@ -51,10 +59,12 @@ pipelines: st.SearchStrategy[dict[str, Any]] = _mapping(
         "build": _mapping(
             {},
             {
-                "image": words,
+                "image": images,
                 "timeout": st.integers(5, 2160),
-                "variables": st.dictionaries(words, scalars, max_size=3),
-                "additional_policy": _mapping({"PolicyDocument": st.just({"Version": "2012-10-17", "Statement": []})}, {}),
+                "variables": st.dictionaries(variable_names, scalars, max_size=3),
+                "additional_policy": _mapping(
+                    {"PolicyDocument": st.just({"Version": "2012-10-17", "Statement": [_STATEMENT]})}, {}
+                ),
             },
         ),
     },

@@ -133,7 +133,7 @@ def test_all_that_is_wrong_has_its_place(aws: Aws, workspace: Workspace) -> None
     assert (diagnostic.line, "environment `prood` does not exist" in diagnostic.message) == (10, True)
 
     token = "  paths: [a]\n  properties:\n    access_token_secret: github-token\n"
-    write(workspace, MANIFEST.replace("  properties:\n", token) + "build: {compute: HUGE}\n")
+    write(workspace, MANIFEST.replace("  properties:\n", token) + "build: {image: aws/codebuild/windows-base}\n")
     with pytest.raises(ManifestError) as refused:
         package(aws, workspace)
     assert [diagnostic.line for diagnostic in refused.value.diagnostics] == [5, 13]

@@ -31,7 +31,7 @@ build:
     PolicyDocument:
       Version: 2012-10-17
       Statement:
-        - {Effect: Allow, Action: "ecr:*", Resource: "*", Count: 3}
+        - {Effect: Allow, Action: "ecr:*", Resource: "*", Condition: {NumericEquals: {"ours:count": 3}}}
   variables:
     CI: true
 
@@ -88,7 +88,7 @@ def test_every_key() -> None:
     assert model.build.additional_policy is not None
     assert model.build.additional_policy.PolicyDocument == {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "ecr:*", "Resource": "*", "Count": 3}],
+        "Statement": [{"Effect": "Allow", "Action": "ecr:*", "Resource": "*", "Condition": {"NumericEquals": {"ours:count": 3}}}],
     }
     test, prod = model.stages
     assert (test.name, test.requires_approval, test.test_commands, test.on_failure) == (

@@ -67,16 +67,31 @@ def test_nothing_is_wrong_with_most_pipelines(provider: str) -> None:
             (*PROPERTIES, "repository"),
             "at most 1000 characters here; these are 1065",
         ),
-        (source("GitHub") + "build: {compute: BUILD_LAMBDA_1GB}\n" + SMALL, ("build", "compute"), "no compute type"),
         (
-            source("GitHub") + "build: {variables: {CODEBUILD_X: a}}\n" + SMALL,
-            ("build", "variables", "CODEBUILD_X"),
-            "begin with `CODEBUILD_`",
+            source("GitHub") + "build: {image: 'aws/codebuild/windows-base:2022-1.0'}\n" + SMALL,
+            ("build", "image"),
+            "without Docker",
         ),
         (
-            source("GitHub") + "build: {additional_policy: {PolicyDocument: {Version: '2012-10-17'}}}\n" + SMALL,
-            ("build", "additional_policy", "PolicyDocument"),
-            "needs a `Statement`",
+            source("GitHub") + "build: {image: 'aws/codebuild/amazonlinux-x86_64-lambda-standard:python3.12'}\n" + SMALL,
+            ("build", "image"),
+            "without Docker",
+        ),
+        (
+            source("GitHub") + "build: {variables: {KEY: '{{resolve:secretsmanager:ours}}'}}\n" + SMALL,
+            ("build", "variables", "KEY"),
+            "would put a value in place of",
+        ),
+        (source("GitHub").replace("branch: main", "branch: 'a#{b}'") + SMALL, (*PROPERTIES, "branch"), "one of its variables"),
+        (
+            source("GitHub").replace("ana/shop", "ana/shop/tree/main") + SMALL,
+            (*PROPERTIES, "repository"),
+            "an owner and a name, and no more",
+        ),
+        (
+            source("GitHub").replace("ana/shop", "ana/${shop}") + SMALL,
+            (*PROPERTIES, "repository"),
+            "`ana/${shop}` cannot be a repository of GitHub",
         ),
         (
             source("GitHub") + "execution_mode: parallel\nstages: [{name: test, on_failure: rollback}]\n",
@@ -102,11 +117,6 @@ def test_nothing_is_wrong_with_most_pipelines(provider: str) -> None:
             source("GitHub") + f"stages: [{{name: test, deployments: {{api: {{template_path: {'a' * 990}}}}}}}]\n",
             ("stages", 0, "deployments", "api", "template_path"),
             "at most 1000 characters here; these are 1003",
-        ),
-        (
-            source("GitHub") + "stages: [{name: test, deployments: {api: {stack_name: a_b}}}]\n",
-            ("stages", 0, "deployments", "api", "stack_name"),
-            "cannot be the name of a CloudFormation stack",
         ),
     ],
 )
@@ -148,5 +158,5 @@ def test_a_policy_that_is_longer_than_a_role_can_have() -> None:
 
 
 def test_all_problems_are_found_at_once() -> None:
-    text = source("GitHubV1", paths=["api/**"]) + "build: {compute: HUGE}\n" + SMALL
-    assert [problem.path for problem in problems(settings_of(text))] == [("source", "paths"), ("build", "compute")]
+    text = source("GitHubV1", paths=["api/**"]) + "build: {image: aws/codebuild/windows-base}\n" + SMALL
+    assert [problem.path for problem in problems(settings_of(text))] == [("source", "paths"), ("build", "image")]

@@ -128,10 +128,12 @@ def _repository(settings: PipelineSettings, kind: SourceKind) -> Iterator[Proble
             yield Problem(
                 _REPOSITORY, f"the repository is in {region}, and the pipeline in {settings.region}", "have both in one region"
             )
-    elif not owner or not name:
-        yield Problem(
-            _REPOSITORY, "the repository's URL must have an owner and a name", f"such as https://{_HOSTS[provider]}/ana/shop"
-        )
+    elif not owner or not name or (provider != "GitLab" and "/" in owner):
+        message = "the repository's URL must have an owner and a name, and no more"
+        yield Problem(_REPOSITORY, message, f"such as https://{_HOSTS[provider]}/ana/shop")
+    elif not _REPOSITORY_ID.fullmatch(f"{owner}/{name}"):
+        message = f"`{owner}/{name}` cannot be a repository of {provider}"
+        yield Problem(_REPOSITORY, message, "names are of letters, digits and `.`, `-`, `_`")
     elif host.lower().partition(":")[0] != _HOSTS[provider] and settings.connection_arn is None:
         message = f"{host or 'this disk'} is not {provider}: CodePipeline reaches other servers through a connection that exists"
         hint = "make one in the console, and name it in `connection_name`"
