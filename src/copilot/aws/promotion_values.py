@@ -1,0 +1,113 @@
+"""What a promotion changes, from what is known of executions and stacks. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from copilot.aws.pipeline_values import ActionExecution
+from copilot.engine import ExecutionSummary, Revision, WorkloadPromotion
+from copilot.release.plan import Plan
+
+LONGEST_SUMMARY = 512
+"""Characters of what is said with a decision (CodePipeline's PutApprovalResult)."""
+
+_NOTHING = "—"
+_NO_VALUES = frozenset({"", "-1", "NO_EXPOSED_CONTAINER_PORT"})
+"""What parameters have that have no value: texts, and ports in templates of ours and of AWS Copilot."""
+_IMAGE = "ContainerImage"
+_NO_SETTINGS = frozenset({_IMAGE, "AppName", "EnvName", "WorkloadName", "ArtifactKeyARN"})
+"""Parameters that are no settings."""
+_HIDDEN = "****"
+"""What CloudFormation says of a parameter whose value it does not show."""
+_SETTINGS: Mapping[str, str] = {
+    "AddonsTemplateURL": "addons",
+    "ContainerPort": "image.port",
+    "EnvFileARN": "env_file",
+    "LogRetention": "logging.retention",
+    "RulePath": "http.path",
+    "Schedule": "on.schedule",
+    "TargetContainer": "http.target_container",
+    "TargetPort": "http.target_port",
+    "TaskCPU": "cpu",
+    "TaskCount": "count",
+    "TaskMemory": "memory",
+}
+"""What the manifest calls what a parameter of a workload's stack sets."""
+
+
+def workload_promotion(workload: str, after: Mapping[str, str], before: Mapping[str, str] | None) -> WorkloadPromotion:
+    """What becomes of a workload whose stack gets other parameters; ``before`` is None if it is not there yet."""
+    if before is None:
+        return WorkloadPromotion(workload=workload, image_before=None, image_after=_image(after.get(_IMAGE, "")))
+    names = [name for name in dict.fromkeys([*after, *before]) if name not in _NO_SETTINGS and before.get(name) != _HIDDEN]
+    changes = [(_SETTINGS.get(name, name), _value(before.get(name)), _value(after.get(name))) for name in names]
+    return WorkloadPromotion(
+        workload=workload,
+        image_before=_image(before.get(_IMAGE, "")),
+        image_after=_image(after.get(_IMAGE, "")),
+        settings=tuple((name, then, now) for name, then, now in changes if then != now),
+    )
+
+
+def _value(text: str | None) -> str:
+    """A parameter's value, for a person: of files in the bucket, which are called by what is in them, the name."""
+    if text is None or text in _NO_VALUES:
+        return _NOTHING
+    is_file = text.startswith(("https://", "arn:")) and "/" in text
+    return text.rpartition("/")[2] if is_file else text
+
+
+def _image(reference: str) -> str:
+    """An image's digest; of one that is named by a tag, its name without the registry."""
+    return reference.rpartition("@" if "@" in reference else "/")[2]
+
+
+def parameters_in(content: bytes | None) -> dict[str, str]:
+    """The parameters in a template configuration; none if it is no such thing."""
+    try:
+        parameters = json.loads(content or b"{}").get("Parameters", {})
+        return {str(name): str(value) for name, value in parameters.items()}
+    except (ValueError, AttributeError):
+        return {}
+
+
+def newest(actions: Sequence[ActionExecution], stage: str, action: str) -> ActionExecution | None:
+    """The last attempt of an action, of those that are given in order; None if there is none."""
+    return next((each for each in reversed(actions) if (each.stage, each.action) == (stage, action)), None)
+
+
+def last_tests(plan: Plan, stage: str, actions: Sequence[ActionExecution]) -> tuple[str | None, float | None]:
+    """The environment before this one that tests passed in, and when."""
+    earlier = [each.name for each in plan.stages]
+    for each in reversed(plan.stages[: earlier.index(stage)] if stage in earlier else ()):
+        for action in each.actions:
+            if action.kind == "commands" or (action.kind == "project" and action == each.actions[-1]):
+                attempt = newest(actions, each.name, action.name)
+                if attempt is not None and attempt.status == "Succeeded":
+                    return each.environment, attempt.updated_at
+    return None, None
+
+
+def commits_between(
+    history: Sequence[ExecutionSummary], before: ExecutionSummary | None, own: ExecutionSummary
+) -> Iterator[Revision]:
+    """The commits that executions brought since then, newest first: those of which there was no execution are not known."""
+    if own.revision is None:
+        return
+    ids = [each.id for each in history]
+    begin = ids.index(own.id) if own.id in ids else 0
+    end = ids.index(before.id) if before is not None and before.id in ids else begin + 1 if before is None else len(ids)
+    seen = {before.revision.id} if before is not None and before.revision is not None else set()
+    for each in [own, *history[begin + 1 : end]] if begin < end else []:
+        revision = each.revision
+        if revision is not None and revision.id not in seen and "rollback" not in each.trigger:
+            seen.add(revision.id)
+            yield revision
+
+
+def decision_summary(approver: str, comment: str, *, approve: bool) -> str:
+    """What is kept with a decision: who decided, and why."""
+    text = f"{'approved' if approve else 'rejected'} by {approver}"
+    text += f": {comment}" if comment else ""
+    return text if len(text) <= LONGEST_SUMMARY else f"{text[: LONGEST_SUMMARY - 1]}…"
