@@ -71,8 +71,7 @@ def build_project(settings: PipelineSettings, action: BuildAction) -> Iterator[A
         Name=Sub("${AWS::StackName}-BuildProject"),
         Description=Sub("Build of ${AWS::StackName}"),
         **_common(settings, BUILD_ROLE, action.timeout),
-        # Layers stay with a machine for a while: a build that comes soon after another one is quicker.
-        Cache=codebuild.ProjectCache(Type="LOCAL", Modes=["LOCAL_DOCKER_LAYER_CACHE"]),
+        Cache=_layers(),
         Environment=_environment(image, action.compute or DEFAULT_COMPUTE, action.variables),
         Source=codebuild.Source(Type="CODEPIPELINE", BuildSpec=action.buildspec),
         Metadata=described("A CodeBuild project to build images and make templates"),
@@ -103,14 +102,17 @@ def _environment_project(settings: PipelineSettings, action: ProjectAction | Com
         "COPILOT_APPLICATION_NAME": settings.plan.application,
         "COPILOT_ENVIRONMENT_NAME": action.environment,
     }
+    optional: dict[str, Any] = {}
     if isinstance(action, CommandsAction):
         buildspec = _tests(action)
         variables |= {"COPILOT_ENVIRONMENT_REGION": place.region, "COPILOT_MANAGER_ROLE": place.manager_role}
     else:
         buildspec = action.buildspec
+        optional["Cache"] = _layers()
     # What may be done in a network is part of the role: it must be there before the project is.
     inside = [iam.Policy(PolicyName="Network", PolicyDocument=each) for each in network_policies(settings, place.name)]
-    network: dict[str, Any] = {"VpcConfig": vpc_config(settings, place.name)} if inside else {}
+    if inside:
+        optional["VpcConfig"] = vpc_config(settings, place.name)
     yield _role(settings, _role_id(name), what, inside)
     yield iam.PolicyType(
         _policy_id(name),
@@ -126,7 +128,7 @@ def _environment_project(settings: PipelineSettings, action: ProjectAction | Com
         Environment=_environment(DEFAULT_IMAGE, DEFAULT_COMPUTE, variables),
         Source=codebuild.Source(Type="CODEPIPELINE", BuildSpec=buildspec),
         Metadata=described(f"A CodeBuild project for {what}"),
-        **network,
+        **optional,
     )
 
 
@@ -157,6 +159,11 @@ def _common(settings: PipelineSettings, role: str, timeout: int) -> dict[str, An
         "Artifacts": codebuild.Artifacts(Type="CODEPIPELINE"),
         "TimeoutInMinutes": timeout,
     }
+
+
+def _layers() -> codebuild.ProjectCache:
+    # Layers stay with a machine for a while: a build that comes soon after another one is quicker.
+    return codebuild.ProjectCache(Type="LOCAL", Modes=["LOCAL_DOCKER_LAYER_CACHE"])
 
 
 def _environment(image: str, compute: str, variables: Mapping[str, str]) -> codebuild.Environment:
