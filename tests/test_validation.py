@@ -217,6 +217,18 @@ def test_a_repository_is_one_that_git_can_be_given(workspace: Workspace, reposit
         assert "write `https://" in (diagnostic.hint or "")
 
 
+@pytest.mark.parametrize(
+    "token", ["ghp_" + "a1B2" * 9, "github_pat_" + "a" * 60, "glpat-" + "x" * 20, "0123456789abcdef" * 2 + "01234567"]
+)
+def test_a_token_in_place_of_its_secret_is_shown_nowhere(workspace: Workspace, token: str) -> None:
+    change(workspace, "pipeline.yml", PIPELINE.replace("branch: main", f"branch: main\n    access_token_secret: {token}"))
+    with pytest.raises(ManifestError) as caught:
+        check_pipeline(workspace, workspace.pipeline(), None)
+    (diagnostic,) = caught.value.diagnostics
+    assert (diagnostic.line, diagnostic.message) == (7, "this is a token, not the name of its secret")
+    assert token not in caught.value.render()
+
+
 def test_a_repository_on_this_disk_may_have_spaces_in_its_path(workspace: Workspace) -> None:
     change(workspace, "pipeline.yml", PIPELINE.replace("/srv/shop.git", '"/srv/the shop.git"'))
     _, plan = check_pipeline(workspace, workspace.pipeline(), None)

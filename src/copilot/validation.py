@@ -19,6 +19,8 @@ from copilot.repository import check_branch, check_url, normalise_url
 from copilot.workload_checks import engine_faults, load_named_workload
 from copilot.workspace import EngineName, PipelineFiles, Workspace
 
+_TOKEN = re.compile(r"(?:gh[a-z]_|github_pat_|glpat-|ATBB|ATCTT)\S{16,}|[0-9a-f]{40}")
+"""Tokens of GitHub, GitLab and Bitbucket, by how they begin."""
 _USER_IN_URL = re.compile(r"https?://[^/]*@", re.IGNORECASE)
 
 
@@ -119,6 +121,12 @@ def _source_faults(document: Document[PipelineManifest]) -> Iterator[Diagnostic]
             yield document.diagnostic(problem)
     except RepositoryError as error:
         yield document.diagnostic(Problem(("source", "properties", "repository"), error.message, error.hint))
+    secret = properties.access_token_secret
+    if secret is not None and _TOKEN.fullmatch(secret):
+        hint = "withdraw it, keep another one with `copilot pipeline init`, and write the name of its secret here"
+        problem = Problem(("source", "properties", "access_token_secret"), "this is a token, not the name of its secret", hint)
+        found = document.diagnostic(problem)
+        yield replace(found, source_line=found.source_line.replace(secret, "*" * len(secret)))
     try:
         check_branch(properties.branch)
     except RepositoryError as error:

@@ -123,14 +123,15 @@ def without_aws(manifest: PipelineManifest, plan: Plan, region: str | None) -> P
     """The pipeline with what stands in for all that only AWS knows. Without a region it is in that of its repository."""
     region = region or codecommit_region(manifest.source.properties.repository) or _ANY_REGION
     roles = (names.environment_manager_role, names.cloudformation_execution_role)
+    # Each may be in an account of its own.
     environments = {
         name: PipelineEnvironment(
             name,
             region,
-            _ANY_ACCOUNT,
-            *(f"arn:aws:iam::{_ANY_ACCOUNT}:role/{role(plan.application, name)}" for role in roles),
+            f"{number:012}",
+            *(f"arn:aws:iam::{number:012}:role/{role(plan.application, name)}" for role in roles),
         )
-        for name in plan.environments
+        for number, name in enumerate(plan.environments)
     }
     needed = manifest.source.properties.connection_name is not None and source_kind(manifest.source) == "connection"
     arn = f"arn:aws:codeconnections:{region}:{_ANY_ACCOUNT}:connection/{'0' * 36}"

@@ -20,6 +20,7 @@ from copilot.manifest.values import Written, plain, shown
 
 DEFAULT_RETRIES = 3
 MOST_RETRIES = 100
+_MOST_COLONS = 3
 _VERSION_HINT = "write `version: 0.2`"
 _RETRY = re.compile(r"RETRY(?:-(?P<count>\d+)(?=-|$))?(?:-(?P<pattern>.+))?", re.DOTALL)
 
@@ -116,6 +117,11 @@ class BuildEnv(Section):
                     yield Fault(
                         (key, name), "value", "must not begin with `CODEBUILD_`: these names are CodeBuild's own", at="key"
                     )
+        secrets = data.get("secrets-manager")
+        for name, value in secrets.items() if isinstance(secrets, Mapping) else ():
+            if isinstance(value, str) and not value.startswith("arn:") and value.count(":") > _MOST_COLONS:
+                text = "must be `secret-id:json-key:version-stage:version-id`, of which only the first is required"
+                yield Fault(("secrets-manager", name), "value", text)
         exported = data.get("exported-variables")
         for index, name in enumerate(exported if isinstance(exported, (list, tuple)) else ()):
             if isinstance(name, str) and (name in secret or name.startswith("AWS_")):

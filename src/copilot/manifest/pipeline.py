@@ -165,9 +165,7 @@ class Build(Section):
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
         """Variables are read by a shell, and some names are CodeBuild's own."""
         variables = data.get("variables")
-        for name, value in variables.items() if isinstance(variables, Mapping) else ():
-            if isinstance(value, str) and "\0" in value:
-                yield Fault(("variables", name), "value", "must not contain the character U+0000")
+        for name in variables if isinstance(variables, Mapping) else ():
             if name.startswith("CODEBUILD_"):
                 text = "must not begin with `CODEBUILD_`: these names are CodeBuild's own"
                 yield Fault(("variables", name), "value", text, at="key")
@@ -240,6 +238,9 @@ class Stage(Section):
     @classmethod
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
         """CodePipeline's order leaves one place after the deployments; and what is to be in a network is there."""
+        if data.get("deployments") == {}:
+            hint = "leave it out: then all workloads are deployed"
+            yield Fault(("deployments",), "value", "must not be empty", hint)
         if data.get("vpc") and not any(data.get(key) for key in ("pre_deployments", "post_deployments", "test_commands")):
             yield Fault(
                 ("vpc",),

@@ -29,6 +29,9 @@ def _refuse_nothing(value: Any) -> None:
 
 def _any_text(value: Any) -> str:
     _refuse_nothing(value)
+    if isinstance(value, str) and "\0" in value:
+        # No argument, variable or file name can hold it.
+        raise bad_value("must not contain the character U+0000")
     if isinstance(value, str):
         return value
     if isinstance(value, Written):

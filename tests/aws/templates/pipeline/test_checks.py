@@ -114,6 +114,21 @@ def test_nothing_is_wrong_with_most_pipelines(provider: str) -> None:
             "is no repository of CodeCommit",
         ),
         (
+            source("GitHub") + "stages: [{name: test, deployments: {api: {stack_name: ours}, db: {stack_name: ours}}}]\n",
+            ("stages", 0, "deployments", "db", "stack_name"),
+            "the stack `ours` is that of `api` of environment `test`",
+        ),
+        (
+            source("GitHub") + "stages: [{name: test, test_commands: ['true', 'echo {{resolve:ssm:a}}']}]\n",
+            ("stages", 0, "test_commands", 1),
+            "would put a value in place of",
+        ),
+        (
+            source("GitHub") + "stages: [{name: test, deployments: {api: {template_config: 'a#{b.c}'}}}]\n",
+            ("stages", 0, "deployments", "api", "template_config"),
+            "one of its variables",
+        ),
+        (
             source("GitHub") + f"stages: [{{name: test, deployments: {{api: {{template_path: {'a' * 990}}}}}}}]\n",
             ("stages", 0, "deployments", "api", "template_path"),
             "at most 1000 characters here; these are 1003",

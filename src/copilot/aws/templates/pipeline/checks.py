@@ -14,7 +14,7 @@ from copilot.aws.templates.pipeline.settings import PipelineSettings, SourceKind
 from copilot.aws.templates.pipeline.sizes import oversized_roles
 from copilot.aws.templates.pipeline.source import commit_page
 from copilot.errors import KeyPath, Problem, RepositoryError
-from copilot.release.plan import BUILD_ARTIFACT
+from copilot.release.plan import BUILD_ARTIFACT, DeployAction
 from copilot.repository import host_of, owner_and_name
 
 LONGEST_VALUE = 1000
@@ -39,6 +39,7 @@ def problems(settings: PipelineSettings) -> list[Problem]:
         *_build(settings),
         *_stages(settings),
         *_deployments(settings),
+        *_same_stacks(settings),
         *network_problems(settings),
     ]
     # Roles name the repository.
@@ -140,10 +141,7 @@ def _repository(settings: PipelineSettings, kind: SourceKind) -> Iterator[Proble
         yield Problem(_REPOSITORY, message, hint)
     # The page is longer than the repository's name, which is in the configuration too.
     yield from _value(_REPOSITORY, commit_page(settings))
-    yield from _value((*_PROPERTIES, "branch"), properties.branch)
-    if "#{" in properties.branch:
-        hint = "choose a branch without `#{`"
-        yield Problem((*_PROPERTIES, "branch"), "CodePipeline would take this for one of its variables", hint)
+    yield from _value((*_PROPERTIES, "branch"), properties.branch, literal=True)
 
 
 def _or_connection(hint: str, kind: SourceKind) -> str:
@@ -171,6 +169,8 @@ def _stages(settings: PipelineSettings) -> Iterator[Problem]:
         if stage.on_failure == "rollback" and plan.mode == "parallel":
             message = "CodePipeline does not roll back where executions run side by side"
             yield Problem(("stages", index, "on_failure"), message, "take another `execution_mode`")
+        for number, command in enumerate(stage.test_commands or ()):
+            yield from _references(("stages", index, "test_commands", number), command, "put the command into a script")
     yield from _collisions(settings)
 
 
@@ -180,7 +180,8 @@ def _collisions(settings: PipelineSettings) -> Iterator[Problem]:
     for action, name in settings.projects.items():
         ids = project_ids(name)
         other = next((taken[each] for each in ids if each in taken), None)
-        if other is not None:
+        # Of actions with one name the planner tells.
+        if other is not None and other != action.name:
             index = next(i for i, stage in enumerate(settings.manifest.stages) if stage.name == action.environment)
             key = "pre_deployments" if name.startswith("Pre") else "post_deployments"
             message = f"`{action.name}` and `{other}` are the same to CloudFormation, which knows only letters and digits"
@@ -195,7 +196,7 @@ def _deployments(settings: PipelineSettings) -> Iterator[Problem]:
                 continue
             place: KeyPath = ("stages", index, "deployments", workload)
             for key, value in (("template_path", given.template_path), ("template_config", given.template_config)):
-                yield from _value((*place, key), f"{BUILD_ARTIFACT}::{value or ''}")
+                yield from _value((*place, key), f"{BUILD_ARTIFACT}::{value or ''}", literal=True)
 
 
 def _references(place: KeyPath, value: str, hint: str | None = None) -> Iterator[Problem]:
@@ -204,7 +205,23 @@ def _references(place: KeyPath, value: str, hint: str | None = None) -> Iterator
         yield Problem(place, "CloudFormation would put a value in place of `{{resolve:…}}`", hint or "leave it out")
 
 
-def _value(place: KeyPath, value: str) -> Iterator[Problem]:
+def _same_stacks(settings: PipelineSettings) -> Iterator[Problem]:
+    """Workloads that would be deployed to one stack, the later in place of the earlier."""
+    taken: dict[tuple[str, str, str], DeployAction] = {}
+    places = {stage.name: index for index, stage in enumerate(settings.manifest.stages)}
+    for action in (each for stage in settings.plan.stages for each in stage.actions if isinstance(each, DeployAction)):
+        where = settings.environments[action.environment]
+        other = taken.setdefault((where.account, where.region, action.stack_name), action)
+        if other is not action:
+            place: KeyPath = ("stages", places[action.environment], "deployments", action.workload, "stack_name")
+            whose = f"`{other.workload}` of environment `{other.environment}`"
+            yield Problem(place, f"the stack `{action.stack_name}` is that of {whose}", "give each a stack of its own")
+
+
+def _value(place: KeyPath, value: str, *, literal: bool = False) -> Iterator[Problem]:
+    """A value in an action's configuration. ``literal``: it does not name variables of CodePipeline."""
     yield from _references(place, value)
+    if literal and "#{" in value:
+        yield Problem(place, "CodePipeline would take `#{` for one of its variables", "choose a name without it")
     if len(value) > LONGEST_VALUE:
         yield Problem(place, f"CodePipeline takes at most {LONGEST_VALUE} characters here; these are {len(value)}")
