@@ -15,7 +15,7 @@ from copilot.aws.client import Aws
 from copilot.aws.client import connect as connect_aws
 from copilot.aws.environments import Environments
 from copilot.aws.errors import explained
-from copilot.aws.pipelines import Pipelines
+from copilot.aws.pipeline_operations import PipelineOperations
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord, WorkloadRecord
 from copilot.aws.secrets import Secrets
 from copilot.aws.services import Services, ServiceTask, revision_of
@@ -46,10 +46,11 @@ def connect() -> AwsEngine:
     return AwsEngine(connect_aws())
 
 
-class AwsEngine:
+class AwsEngine(PipelineOperations):
     """The engine of the applications in one account and region."""
 
     def __init__(self, aws: Aws) -> None:
+        super().__init__(aws, self.inside)
         self.aws = aws
         self.store = Store(aws)
         self.in_account = Applications(aws)
@@ -161,11 +162,6 @@ class AwsEngine:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             states_ = list(pool.map(lambda pair: self._state(pair[0], pair[1], record), found))
         return ServiceDetail(app=app, name=name, type=record.type, environments=tuple(states_))
-
-    def pipeline_resources(self, app: str, name: str) -> list[dict[str, str]]:
-        """What the stack of a pipeline is made of: ``type``, ``physicalID`` and ``logicalID`` of each. Raises NotFoundError."""
-        pipelines = Pipelines(self.aws)
-        return pipelines.resources(pipelines.find(app, name))
 
     def put_secret(self, name: str, value: str, overwrite: bool = False) -> None:
         """See `Engine`."""
