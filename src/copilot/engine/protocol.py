@@ -95,6 +95,68 @@ class Engine(Protocol):
         """Raises NotFoundError."""
         ...
 
+    def pipelines(self, app: str) -> list[PipelineSummary]:
+        """By name."""
+        ...
+
+    def pipeline(self, app: str, name: str) -> PipelineDetail:
+        """Raises NotFoundError."""
+        ...
+
+    def delete_pipeline(self, app: str, name: str, delete_secret: bool = False) -> None:
+        """Remove the pipeline, what tells it of pushes, and its history; what it deployed stays.
+
+        Raises ConflictError while an execution runs, where the engine would have to wait for it.
+        """
+        ...
+
+    def start_execution(self, app: str, name: str, revision: str | None = None, trigger: str = "run") -> ExecutionSummary:
+        """Start an execution of the branch's head, or of a commit of the repository."""
+        ...
+
+    def executions(self, app: str, name: str, limit: int = 20) -> list[ExecutionSummary]:
+        """Newest first."""
+        ...
+
+    def execution(self, app: str, name: str, execution: str | None = None) -> ExecutionDetail:
+        """The one of that id; None: the newest. Raises NotFoundError.
+
+        An engine with long ids takes a beginning of one, too, and raises UsageError if several begin so.
+        """
+        ...
+
+    def log(
+        self, app: str, name: str, execution: str, stage: str, action: str, attempt: int | None = None, offset: int = 0
+    ) -> LogChunk:
+        """An action's log from a byte offset; attempt None: the newest."""
+        ...
+
+    def promotions(self, app: str, name: str) -> list[Promotion]:
+        """The approvals that wait, oldest first."""
+        ...
+
+    def decide(
+        self, app: str, name: str, execution: str, action: str, approve: bool, approver: str, comment: str = ""
+    ) -> ExecutionSummary:
+        """Approve or reject. Raises ConflictError when that approval does not wait any more."""
+        ...
+
+    def retry(self, app: str, name: str, execution: str, mode: RetryMode = "failed") -> ExecutionSummary:
+        """Retry the failed stage of an execution. Raises ConflictError when a newer execution has entered the stage."""
+        ...
+
+    def stop(self, app: str, name: str, execution: str, abandon: bool = False) -> ExecutionSummary:
+        """Stop an execution: after its in-progress actions, or abandoning them."""
+        ...
+
+    def rollback(self, app: str, name: str, stage: str, to: str | None = None) -> ExecutionSummary:
+        """Deploy again what an earlier execution deployed in a stage; None: the last but one to pass it."""
+        ...
+
+    def set_transition(self, app: str, name: str, stage: str, enabled: bool, reason: str = "") -> None:
+        """Allow or forbid executions to enter a stage."""
+        ...
+
 
 class LocalEngine(Engine, Protocol):
     """What else may be asked of the engine on this machine."""
@@ -196,66 +258,4 @@ class LocalEngine(Engine, Protocol):
 
     def put_pipeline(self, definition: PipelineDefinition) -> PipelineChange:
         """Create or update. The repository is fetched first: raises RepositoryError if that fails, and nothing is changed."""
-        ...
-
-    def pipelines(self, app: str) -> list[PipelineSummary]:
-        """By name."""
-        ...
-
-    def pipeline(self, app: str, name: str) -> PipelineDetail:
-        """Raises NotFoundError."""
-        ...
-
-    def delete_pipeline(self, app: str, name: str, delete_secret: bool = False) -> None:
-        """Remove the pipeline, what tells it of pushes, and its history; what it deployed stays.
-
-        Raises ConflictError while an execution runs, where the engine would have to wait for it.
-        """
-        ...
-
-    def start_execution(self, app: str, name: str, revision: str | None = None, trigger: str = "run") -> ExecutionSummary:
-        """Start an execution of the branch's head, or of a commit of the repository."""
-        ...
-
-    def executions(self, app: str, name: str, limit: int = 20) -> list[ExecutionSummary]:
-        """Newest first."""
-        ...
-
-    def execution(self, app: str, name: str, execution: str | None = None) -> ExecutionDetail:
-        """The one of that id; None: the newest. Raises NotFoundError.
-
-        An engine with long ids takes a beginning of one, too, and raises UsageError if several begin so.
-        """
-        ...
-
-    def log(
-        self, app: str, name: str, execution: str, stage: str, action: str, attempt: int | None = None, offset: int = 0
-    ) -> LogChunk:
-        """An action's log from a byte offset; attempt None: the newest."""
-        ...
-
-    def promotions(self, app: str, name: str) -> list[Promotion]:
-        """The approvals that wait, oldest first."""
-        ...
-
-    def decide(
-        self, app: str, name: str, execution: str, action: str, approve: bool, approver: str, comment: str = ""
-    ) -> ExecutionSummary:
-        """Approve or reject. Raises ConflictError when that approval does not wait any more."""
-        ...
-
-    def retry(self, app: str, name: str, execution: str, mode: RetryMode = "failed") -> ExecutionSummary:
-        """Retry the failed stage of an execution. Raises ConflictError when a newer execution has entered the stage."""
-        ...
-
-    def stop(self, app: str, name: str, execution: str, abandon: bool = False) -> ExecutionSummary:
-        """Stop an execution: after its in-progress actions, or abandoning them."""
-        ...
-
-    def rollback(self, app: str, name: str, stage: str, to: str | None = None) -> ExecutionSummary:
-        """Deploy again what an earlier execution deployed in a stage; None: the last but one to pass it."""
-        ...
-
-    def set_transition(self, app: str, name: str, stage: str, enabled: bool, reason: str = "") -> None:
-        """Allow or forbid executions to enter a stage."""
         ...

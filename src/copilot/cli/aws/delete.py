@@ -1,4 +1,4 @@
-"""``copilot svc delete`` and ``copilot job delete`` on AWS."""
+"""``copilot svc delete``, ``job delete`` and ``pipeline delete`` on AWS."""
 
 from __future__ import annotations
 
@@ -35,6 +35,21 @@ def delete(context: Context, name: str, environment: str | None, *, yes: bool, j
             engine.delete_workload(app, name)
         say_done(f"Deleted {kind} {bold(name)} from application {bold(app)}, with its images")
     say_next(f"copilot {words} ls")
+
+
+def delete_pipeline(context: Context, name: str, *, delete_secret: bool, yes: bool) -> None:
+    """Delete a pipeline's stack, and the secret with its access token if that is wanted."""
+    from copilot.aws.pipelines import Pipelines
+    from copilot.cli.pipeline.delete import say_deleted
+
+    with progress("Asking AWS"):
+        pipelines = Pipelines(context.aws.aws)
+        pipeline = pipelines.find(context.app, name)
+        secret = pipelines.token_secret(pipeline)
+    _ask.confirm_deletion(f"Delete pipeline {name} with the history of its executions?", yes=yes)
+    with watching(pipeline.stack_name) as watch:
+        pipelines.delete(pipeline, secret if delete_secret else None, watch)
+    say_deleted(name, secret, deleted=delete_secret)
 
 
 def _everywhere(app: str, deployed: list[str]) -> str:

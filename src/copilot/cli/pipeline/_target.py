@@ -16,7 +16,7 @@ from copilot.cli import _ask
 from copilot.cli._context import Context
 from copilot.cli.pipeline._text import typed
 from copilot.cli.pipeline.view import Hints
-from copilot.engine import ExecutionSummary, LocalEngine
+from copilot.engine import Engine, ExecutionSummary
 from copilot.errors import CopilotError, NotFoundError, UsageError
 from copilot.release.plan import Plan
 
@@ -33,7 +33,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Target:
     """A pipeline of an engine, and how commands about it are typed."""
 
-    engine: LocalEngine
+    engine: Engine
     app: str
     name: str
     hints: Hints
@@ -91,7 +91,7 @@ def choose_pipeline(context: Context, name: str | None) -> Target:
         NotFoundError: There is none, or none called so.
         UsageError: There are several and there is no terminal to ask on.
     """
-    names = [pipeline.name for pipeline in context.local.pipelines(context.app)]
+    names = [pipeline.name for pipeline in context.engine.pipelines(context.app)]
     if name is None:
         name = _pick(context.app, names)
     elif name not in names:
@@ -100,7 +100,7 @@ def choose_pipeline(context: Context, name: str | None) -> Target:
     workspace = context.workspace
     if workspace is None or workspace.application != context.app:
         flags += f" --app {context.app}"
-    return Target(context.local, context.app, name, Hints(flags), context.on_aws)
+    return Target(context.engine, context.app, name, Hints(flags), context.on_aws)
 
 
 def _pick(app: str, names: Sequence[str]) -> str:

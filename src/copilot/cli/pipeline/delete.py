@@ -20,13 +20,23 @@ from copilot.cli.pipeline._target import choose_pipeline, name_option
 def delete(context: Context, name: str | None, delete_secret: bool, yes: bool) -> None:
     """What it deployed keeps running, and its files in the repository stay."""
     target = choose_pipeline(context, name)
+    if context.on_aws:
+        from copilot.cli.aws.delete import delete_pipeline
+
+        delete_pipeline(context, target.name, delete_secret=delete_secret, yes=yes)
+        return
     source = target.engine.pipeline(target.app, target.name).definition.plan.source
     confirm_deletion(f"Delete pipeline {target.name} with the history of its executions?", yes=yes)
     target.engine.delete_pipeline(target.app, target.name, delete_secret)
-    say_done(f"Deleted pipeline {target.name}; what it deployed keeps running")
-    if source.access_token_secret is None:
+    say_deleted(target.name, source.access_token_secret, deleted=delete_secret)
+
+
+def say_deleted(pipeline: str, secret: str | None, *, deleted: bool) -> None:
+    """Say that a pipeline is gone, and what of its access token, if it has one."""
+    say_done(f"Deleted pipeline {pipeline}; what it deployed keeps running")
+    if secret is None:
         return
-    if delete_secret:
-        say_done(f"Deleted secret {source.access_token_secret}")
+    if deleted:
+        say_done(f"Deleted secret {secret}")
     else:
-        say(f"Its access token {source.access_token_secret} is kept; `--delete-secret` deletes it, too.")
+        say(f"Its access token {secret} is kept; `--delete-secret` deletes it, too.")

@@ -22,7 +22,7 @@ from copilot.engine import ExecutionSummary, PipelineSummary
 @click.option("--local", is_flag=True, help="Only those that this workspace has a manifest of.")
 def ls(context: Context, as_json: bool, local: bool) -> None:
     """With the newest execution of each."""
-    pipelines = context.local.pipelines(context.app)
+    pipelines = context.engine.pipelines(context.app)
     if local:
         here = {pipeline.name for pipeline in context.require_workspace().pipelines()}
         pipelines = [pipeline for pipeline in pipelines if pipeline.name in here]
