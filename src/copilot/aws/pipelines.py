@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from copilot.aws import names
+from copilot.aws import stack_states as states
 from copilot.aws.client import Aws
 from copilot.aws.environment_values import stack_resources
 from copilot.aws.errors import code_of, explained
@@ -63,9 +64,7 @@ class Pipelines:
     def find(self, app: str, name: str) -> DeployedPipeline:
         """The pipeline that its manifest calls so, also one that was made this moment. Raises NotFoundError."""
         pipelines = self.deployed(app)
-        found = next((each for each in pipelines if each.name == name), None) or self.in_stack(
-            app, name, names.pipeline_stack(app, name)
-        )
+        found = next((each for each in pipelines if each.name == name), None) or self._untagged(app, name)
         if found is None:
             known = ", ".join(f"`{each.name}`" for each in pipelines)
             raise NotFoundError(
@@ -132,6 +131,13 @@ class Pipelines:
         if secret is not None:
             with suppress(NotFoundError):
                 ManagedSecrets(self._aws).delete(secret)
+
+    def _untagged(self, app: str, name: str) -> DeployedPipeline | None:
+        """A pipeline that AWS does not know by its tags yet."""
+        stack = self._stacks.find(names.pipeline_stack(app, name))
+        if states.is_new(stack) or (stack and stack.status in states.NEVER_SUCCEEDED):
+            return None
+        return self.in_stack(app, name, names.pipeline_stack(app, name))
 
     def _check_at_rest(self, pipeline: DeployedPipeline) -> None:
         client = self._aws.codepipeline

@@ -72,7 +72,7 @@ def change_stack(
         UsageError: There is something to ask, and no terminal to ask on.
     """
     with progress(f"Working out what changes in {request.name}"):
-        proposal = stacks.propose(request, _waits, clear_failed=clear_failed)
+        proposal = stacks.propose(request, waits, clear_failed=clear_failed)
     if proposal is None:
         return "unchanged"
     with proposal:
@@ -88,8 +88,8 @@ def change_stack(
         return "created" if proposal.creates else "updated"
 
 
-def _waits(event: StackEvent) -> None:
-    """Another operation must end first, or a stack that failed is deleted."""
+def waits(event: StackEvent) -> None:
+    """Say, while changes are proposed, that another operation must end first, or that a stack that failed is deleted."""
     if event.of_stack_itself and event.reason:
         say(dim(f"  {event.stack}: {event.reason}"))
 

@@ -61,7 +61,7 @@ def deploy(context: Context, workloads: Sequence[str], environment: str, flags: 
     packager = Packager(context.aws.aws, workspace)
     targets = [(name, environment) for name in workloads]
     documents = packager.load(targets)
-    _register(context, {name: document.model.type for (name, _), document in documents.items()})
+    register(context, {name: document.model.type for (name, _), document in documents.items()})
     with progress("Asking AWS about the environment"):
         packager.place(environment)
     revision = revision_of(workspace.root)
@@ -129,7 +129,7 @@ def package(
     target: Target = (workload, environment)
     documents = packager.load([target])
     if upload:
-        _register(context, {workload: documents[target].model.type})
+        register(context, {workload: documents[target].model.type})
         revision = revision_of(workspace.root)
         images = packager.publish(documents, lambda line: say(dim(f"  {line}")), revision=revision, tag=tag)
     else:
@@ -200,7 +200,7 @@ def why_it_failed(services: Services, workload: str) -> Explain:
     return lambda event: services.stopped_because(workload) if event.type == "AWS::ECS::Service" else ()
 
 
-def _register(context: Context, types: Mapping[str, str]) -> None:
+def register(context: Context, types: Mapping[str, str]) -> None:
     """Make workloads part of the application that were never added, such as those that come from the local engine."""
     engine = context.aws
     known = {workload.name for workload in engine.workloads(context.app)}

@@ -25,32 +25,40 @@ if TYPE_CHECKING:
     from copilot.workspace import PipelineFiles, Workspace
 
 _MOST_FILES = 5
-_DONE = {"created": "Created", "updated": "Updated", "unchanged": "Nothing to change in"}
+DONE = {"created": "Created", "updated": "Updated", "unchanged": "Nothing to change in"}
+"""What is said of a pipeline, by what became of it."""
 
 
 @command("pipeline update")
 @app_option
 @name_option
 @click.option("--diff", is_flag=True, help="Show what would change, and ask before changing it.")
+@click.option("--detach", is_flag=True, help="AWS: do not wait until it is done.")
 @yes_option
-def update(context: Context, name: str | None, diff: bool, yes: bool) -> None:
+def update(context: Context, name: str | None, diff: bool, detach: bool, yes: bool) -> None:
     """Everything is checked before anything is changed. The structure is read from here, the rest from the commit."""
     workspace = own_workspace(context)
     files = choose_files(workspace, name)
+    if context.on_aws:
+        from copilot.cli.aws import pipeline
+        from copilot.cli.aws._stacks import Wish
+
+        pipeline.update(context, workspace, files, Wish(diff=diff, yes=yes, detach=detach))
+        return
     definition = _define(context, workspace, files)
-    _warn(workspace, files, definition)
+    warn(workspace, files, definition.repository, definition.branch)
     before = _present_plan(context, definition.name)
     if diff:
-        _show(before, definition.plan)
+        show_plan(before, definition.plan)
         question = "Nothing changes. Start an execution?" if before == definition.plan else "Make it so?"
         if not yes and not _ask.confirm(question, flag="--yes", default=True):
             say("Nothing was changed.")
             return
     with progress(f"Fetching {definition.repository}"):
         change = context.local.put_pipeline(definition)
-    say_done(f"{_DONE[change.change]} pipeline {bold(definition.name)}")
+    say_done(f"{DONE[change.change]} pipeline {bold(definition.name)}")
     if not diff:
-        _show(before, definition.plan)
+        show_plan(before, definition.plan)
     say(dim(f"  pushes are noticed by {change.trigger}"))
     execution = context.local.start_execution(context.app, definition.name, trigger="update")
     revision = f" of {short_revision(execution.revision.id)}" if execution.revision else ""
@@ -83,7 +91,7 @@ def _present_plan(context: Context, name: str) -> Plan | None:
         return None
 
 
-def _show(before: Plan | None, after: Plan) -> None:
+def show_plan(before: Plan | None, after: Plan) -> None:
     """What a new pipeline does, or what changes in one that is there."""
     lines = plan_changes.outline(after) if before is None else plan_changes.render(plan_changes.plan_changes(before, after))
     if lines:
@@ -91,14 +99,14 @@ def _show(before: Plan | None, after: Plan) -> None:
         out(paint(look.translate((Span("  "), *line)) for line in lines))
 
 
-def _warn(workspace: Workspace, files: PipelineFiles, definition: PipelineDefinition) -> None:
-    """Say what of this checkout the execution will not see."""
+def warn(workspace: Workspace, files: PipelineFiles, repository: str, branch: str) -> None:
+    """Say what of this checkout an execution of a branch of a repository will not see."""
     from copilot.repository import Checkout
 
     try:
         checkout = Checkout.find(workspace.root)
         _warn_uncommitted(checkout, workspace, files)
-        _warn_unpushed(checkout, definition)
+        _warn_unpushed(checkout, repository, branch)
     except RepositoryError:
         return  # not in a checkout, or one that git cannot compare: the repository itself is asked by the engine
 
@@ -115,12 +123,12 @@ def _warn_uncommitted(checkout: Checkout, workspace: Workspace, files: PipelineF
         say("  what is built and deployed comes from the commit, without these changes\n")
 
 
-def _warn_unpushed(checkout: Checkout, definition: PipelineDefinition) -> None:
-    remote = next((remote.name for remote in checkout.remotes() if remote.url == definition.repository), None)
+def _warn_unpushed(checkout: Checkout, repository: str, branch: str) -> None:
+    remote = next((remote.name for remote in checkout.remotes() if remote.url == repository), None)
     if remote is None:
         return
-    state = checkout.push_state(definition.branch, remote)
+    state = checkout.push_state(branch, remote)
     if state.ahead:
         commits = "1 commit" if state.ahead == 1 else f"{state.ahead} commits"
-        say(f"{yellow('not pushed:')} {commits} of branch {definition.branch}")
+        say(f"{yellow('not pushed:')} {commits} of branch {branch}")
         say("  what is built and deployed comes from the repository, without them\n")

@@ -1,0 +1,332 @@
+"""`copilot pipeline update` on AWS, with pipelines that really run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from copilot.aws.applications import Applications
+from copilot.aws.client import Aws
+from copilot.aws.connections import Connections
+from copilot.aws.pipelines import Pipelines
+from copilot.aws.stack_values import StackRequest
+from copilot.aws.stacks import Stacks
+from copilot.aws.store import Store
+from tests.aws.pipelines import conftest as with_pipelines
+from tests.aws.pipelines.conftest import APP, Repositories, Repository, allow_connection, make_environment, wait_for
+from tests.cli.conftest import Cli, Terminals
+
+aws = with_pipelines.aws
+aws_environment = with_pipelines.aws_environment
+emulator = with_pipelines.emulator
+repositories = with_pipelines.repositories
+repositories_folder = with_pipelines.repositories_folder
+
+STACK = "pipeline-shop-main"
+MADE = "copilot-ana-shop"
+SECRET = "github-token-shop-shop"
+BUILDSPEC = "version: 0.2\nphases: {build: {commands: ['true']}}\nartifacts: {files: ['**/*']}\n"
+WEB = "name: web\ntype: Backend Service\nimage: {location: 'nginx:1'}\n"
+
+
+@dataclass
+class Project:
+    """A checkout with a pipeline, which the current folder is in."""
+
+    aws: Aws
+    repository: Repository
+    source: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, stages: str = "[{name: test}]", **properties: str) -> None:
+        """Write the manifest, commit it and push it."""
+        source = {"provider": "GitHub", "properties": {"repository": self.repository.url, "branch": "main", **properties}}
+        text = f"name: main\nversion: 1\nsource: {json.dumps(source)}\nstages: {stages}\n"
+        self.repository.push("Write", **{"copilot/pipelines/main/manifest.yml": text})
+
+    @property
+    def executions(self) -> list[dict[str, Any]]:
+        """Newest first."""
+        (pipeline,) = Pipelines(self.aws).deployed(APP)
+        answer: Any = self.aws.codepipeline.list_pipeline_executions(pipelineName=pipeline.pipeline_name)
+        return list(answer["pipelineExecutionSummaries"])
+
+    def fetched(self) -> bool:
+        """Whether the newest execution has got past its source."""
+        (pipeline,) = Pipelines(self.aws).deployed(APP)
+        state = self.aws.codepipeline.get_pipeline_state(name=pipeline.pipeline_name)["stageStates"][0]
+        latest = state.get("latestExecution", {})
+        return latest.get("status") == "Succeeded" and latest["pipelineExecutionId"] == self.executions[0]["pipelineExecutionId"]
+
+    def untouched(self) -> bool:
+        """Whether there is no trace of a pipeline."""
+        return Stacks(self.aws).find(STACK) is None and not self.aws.codepipeline.list_pipelines()["pipelines"]
+
+
+@pytest.fixture
+def shop(aws: Aws) -> Aws:
+    """Application `shop` with environment `test`."""
+    Applications(aws, pause=0.01).create(APP)
+    make_environment(aws, "test")
+    return aws
+
+
+@pytest.fixture
+def project(shop: Aws, repositories: Repositories, monkeypatch: pytest.MonkeyPatch) -> Project:
+    repository = repositories.create()
+    project = Project(shop, repository)
+    repository.write("copilot/.workspace", f"application: {APP}\nengine: aws\n")
+    repository.write("copilot/web/manifest.yml", WEB)
+    repository.write("copilot/pipelines/main/buildspec.yml", BUILDSPEC)
+    project.write()
+    monkeypatch.chdir(repository.work)
+    return project
+
+
+@pytest.fixture
+def allowed(project: Project, aws_environment: str) -> str:
+    """A connection that is there and allowed; its name."""
+    project.aws.codeconnections.create_connection(ConnectionName="ours", ProviderType="GitHub")
+    allow_connection(aws_environment, "ours")
+    return "ours"
+
+
+@pytest.fixture
+def token(project: Project) -> None:
+    """A pipeline that fetches with a token, which is there."""
+    project.aws.secretsmanager.create_secret(Name=SECRET, SecretString="ghp_secret")
+    project.write(access_token_secret=SECRET)
+
+
+def test_a_pipeline_from_its_beginning_to_an_update(project: Project, allowed: str, cli: Cli) -> None:
+    project.write(connection_name=allowed)
+    made = cli.ok("pipeline", "update")
+    assert "DeployTo-test   web\n" in made.stdout
+    assert "Created pipeline main in" in made.stderr
+    (execution,) = project.executions
+    assert f"Execution {execution['pipelineExecutionId'][:8]} has begun by itself" in made.stderr
+    assert "the connection tells of each push" in made.stderr
+    assert made.stderr.endswith("Next   copilot pipeline status --watch\n")
+    wait_for(project.fetched)
+    stack = Stacks(project.aws).require(STACK)
+    assert (stack.tags["copilot-application"], stack.tags["copilot-pipeline"]) == (APP, "main")
+
+    again = cli.ok("pipeline", "update")
+    assert "Nothing to change in pipeline main" in again.stderr
+    assert f"Started execution {project.executions[0]['pipelineExecutionId'][:8]}" in again.stderr
+    assert len(project.executions) == 2
+    assert again.stdout == ""
+
+    project.write("[{name: test, requires_approval: true}]", connection_name=allowed)
+    wait_for(lambda: len(project.executions) == 3)
+    changed = cli.ok("pipeline", "update")
+    assert "Updated pipeline main in" in changed.stderr
+    assert changed.stdout.splitlines() == [
+        "  + DeployTo-test / ApprovePromotionTo-test (approval)",
+        "  ~ DeployTo-test / CreateOrUpdate-web-test",
+        "      run order: 1 → 2",
+    ]
+
+
+def test_what_is_not_committed_or_pushed_is_said(project: Project, token: None, cli: Cli) -> None:
+    project.repository.commit("Not pushed", **{"copilot/web/manifest.yml": WEB + "count: 2\n"})
+    (project.repository.work / "copilot/web/manifest.yml").write_text(WEB)
+    said = cli.ok("pipeline", "update").stderr
+    assert "not committed: copilot/web/manifest.yml" in said
+    project.repository.work.joinpath("copilot/web/manifest.yml").write_text(WEB + "count: 2\n")
+
+
+def test_a_pipeline_waits_for_its_connection(project: Project, terminal: Terminals, aws_environment: str) -> None:
+    program = terminal("pipeline", "update", columns=200)
+    program.wait_for(f"Connection {MADE} waits until a person allows it to read the repository")
+    (connection,) = Connections(project.aws).all()
+    where = f"/us-east-1/codestar-connections/connections/{connection.arn.rpartition('/')[2]}?region=us-east-1"
+    program.wait_for(f"https://us-east-1.console.aws.amazon.com/codesuite/settings/123456789012{where}")
+    program.wait_for(f"Waiting until connection {MADE} is allowed")
+    allow_connection(aws_environment, MADE)
+    program.wait_for("The connection is allowed")
+    program.wait_for(f"Retried execution {project.executions[0]['pipelineExecutionId'][:8]}")
+    assert program.finish() == 0
+    assert len(project.executions) == 1
+    wait_for(project.fetched)
+
+
+def test_stopping_to_wait_leaves_all_as_it_is(project: Project, terminal: Terminals, aws_environment: str) -> None:
+    program = terminal("pipeline", "update", columns=200)
+    program.wait_for("Waiting until connection")
+    program.interrupt()
+    program.wait_for("The pipeline is there, and its connection still waits to be allowed.")
+    program.wait_for("Run the same command again to wait for it")
+    program.wait_for("Stopped.")
+    assert program.finish() == 130
+    assert Stacks(project.aws).require(STACK).status == "CREATE_COMPLETE"
+
+    again = terminal("pipeline", "update", columns=200)
+    again.wait_for("Nothing to change in pipeline main")
+    again.wait_for("Waiting until connection")
+    allow_connection(aws_environment, MADE)
+    again.wait_for("Retried execution")
+    assert again.finish() == 0
+    wait_for(project.fetched)
+
+
+def test_a_killed_update_is_run_again(project: Project, cli: Cli, aws_environment: str) -> None:
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "copilot", "pipeline", "update"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
+    assert killed.stderr is not None
+    try:
+        said = ""
+        while "Waiting until" not in said:
+            line = killed.stderr.readline()
+            assert line, said
+            said += line
+        # Without a terminal, too, the whole address is on one line.
+        assert f"/connections/{next(Connections(project.aws).all()).arn.rpartition('/')[2]}?region=us-east-1\n" in said
+    finally:
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait()
+        killed.stderr.close()
+    allow_connection(aws_environment, MADE)
+    again = cli.ok("pipeline", "update").stderr
+    assert "Nothing to change in pipeline main" in again
+    assert "Started execution" in again
+    wait_for(project.fetched)
+
+
+def test_an_update_that_was_killed_before_the_stack_was_made(project: Project, token: None, cli: Cli) -> None:
+    proposal = Stacks(project.aws).propose(StackRequest(STACK, "Resources: {Queue: {Type: 'AWS::SQS::Queue'}}"))
+    assert proposal is not None
+    assert Stacks(project.aws).find(STACK).status == "REVIEW_IN_PROGRESS"  # type: ignore[union-attr]  # a proposal makes it
+    assert "Created pipeline main in" in cli.ok("pipeline", "update").stderr
+
+
+def test_a_stack_that_could_not_be_made_is_made_anew(project: Project, token: None, cli: Cli) -> None:
+    place = "/Resources/Pipeline/Properties/Stages/0/Actions/0/Configuration/OAuthToken"
+    override = f"- {{op: replace, path: {place}, value: '{{{{resolve:secretsmanager:not-there}}}}'}}\n"
+    patches = Path("copilot/pipelines/main/overrides/cfn.patches.yml")
+    patches.parent.mkdir()
+    patches.write_text(override)
+    failed = cli("pipeline", "update")
+    assert failed.exit_code == 1
+    assert "could not be created" in failed.stderr
+    assert Stacks(project.aws).find(STACK).status == "ROLLBACK_COMPLETE"  # type: ignore[union-attr]  # it was begun
+    patches.unlink()
+    assert "Created pipeline main in" in cli.ok("pipeline", "update").stderr
+
+
+@pytest.mark.parametrize(
+    ("properties", "stages", "line"),
+    [
+        ({}, "[{name: tset}]", "environment `tset` does not exist"),
+        ({"connection_name": "theirs"}, "[{name: test}]", "there is no connection `theirs`"),
+        ({"access_token_secret": SECRET}, "[{name: test}]", f"there is no secret `{SECRET}`"),
+        ({"access_token_secret": SECRET}, "[{name: tset}]", f"there is no secret `{SECRET}`"),
+    ],
+)
+def test_nothing_is_made_of_a_bad_manifest(
+    project: Project, cli: Cli, properties: dict[str, str], stages: str, line: str
+) -> None:
+    project.write(stages, **properties)
+    refused = cli("pipeline", "update")
+    assert refused.exit_code == 1
+    assert line in refused.stderr
+    assert refused.stderr.endswith("nothing was changed\n")
+    assert project.untouched()
+
+
+def test_a_connection_that_does_not_work(project: Project, cli: Cli, aws_environment: str) -> None:
+    project.aws.codeconnections.create_connection(ConnectionName="ours", ProviderType="GitHub")
+    allow_connection(aws_environment, "ours", "ERROR")
+    project.write(connection_name="ours")
+    refused = cli("pipeline", "update")
+    assert refused.exit_code == 1
+    assert "connection `ours` to GitHub does not work" in refused.stderr
+    assert "mend it at https://us-east-1.console.aws.amazon.com/codesuite/settings/" in refused.stderr
+    assert project.untouched()
+
+
+def test_what_changes_is_shown_and_may_be_declined(project: Project, token: None, terminal: Terminals, cli: Cli) -> None:
+    declined = terminal("pipeline", "update", "--diff", columns=200)
+    declined.wait_for("+ Pipeline (AWS::CodePipeline::Pipeline): A pipeline on AWS CodePipeline")
+    declined.wait_for("DeployTo-test   web")
+    declined.wait_for("Make it so?")
+    declined.type("n")
+    declined.wait_for("Nothing was changed.")
+    assert declined.finish() == 0
+    assert project.untouched()
+
+    assert "Created pipeline main" in cli.ok("pipeline", "update", "--diff", "--yes").stderr
+    project.write("[{name: test, requires_approval: true}]", access_token_secret=SECRET)
+    before = Stacks(project.aws).template(STACK)
+    missing = cli("pipeline", "update", "--diff")
+    assert (missing.exit_code, Stacks(project.aws).template(STACK)) == (2, before)
+    assert "+ DeployTo-test / ApprovePromotionTo-test (approval)" in missing.stdout
+    assert "~ Pipeline (AWS::CodePipeline::Pipeline)" in missing.stdout
+    assert "`--yes` is missing" in missing.stderr
+    assert "Updated pipeline main" in cli.ok("pipeline", "update", "--diff", "--yes").stderr
+
+    same = terminal("pipeline", "update", "--diff", columns=200)
+    same.wait_for("Nothing changes. Start an execution?")
+    same.type("n")
+    assert same.finish() == 0
+
+
+def test_what_the_application_lacks_in_a_region_is_made(shop: Aws, project: Project, cli: Cli, terminal: Terminals) -> None:
+    shop.secretsmanager.create_secret(Name=SECRET, SecretString="ghp_secret")
+    project.write("[{name: far}]", access_token_secret=SECRET)
+    store = Store(shop)
+    test = store.environment(APP, "test").to_dict()
+    shop.ssm.put_parameter(
+        Name="/copilot/applications/shop/environments/far",
+        Value=json.dumps({**test, "name": "far", "region": "eu-west-1"}),
+        Type="String",
+    )
+    assert Applications(shop).regions(APP) == ["us-east-1"]
+    declined = terminal("pipeline", "update", "--diff", columns=200)
+    declined.wait_for("Application shop has nothing in eu-west-1 yet")
+    declined.type("n")
+    declined.wait_for("Nothing was changed.")
+    assert declined.finish() == 0
+    assert Applications(shop).regions(APP) == ["us-east-1"]
+
+    assert "Made a bucket and a key of application shop in eu-west-1" in cli.ok("pipeline", "update").stderr
+    template = Stacks(shop).template(STACK)
+    assert Applications(shop).resources(APP, "eu-west-1").bucket in template
+
+
+def test_services_that_were_never_added_get_a_repository(project: Project, token: None, cli: Cli) -> None:
+    assert [each.name for each in Store(project.aws).workloads(APP)] == []
+    cli.ok("pipeline", "update")
+    assert [each.name for each in Store(project.aws).workloads(APP)] == ["web"]
+    assert project.aws.ecr.describe_repositories()["repositories"][0]["repositoryName"] == "shop/web"
+
+
+def test_nobody_waits_with_detach(project: Project, cli: Cli) -> None:
+    said = cli.ok("pipeline", "update", "--detach").stderr
+    assert "AWS works on pipeline main now" in said
+    said = cli.ok("pipeline", "update", "--detach").stderr
+    assert "Nothing to change in pipeline main" in said
+    assert "https://us-east-1.console.aws.amazon.com/codesuite/settings/" in said
+    assert len(project.executions) == 1
+
+
+def test_how_pushes_are_noticed(project: Project, token: None, cli: Cli) -> None:
+    assert "CodePipeline looks for changes in GitHub every minute" in cli.ok("pipeline", "update").stderr
+
+
+def test_a_long_template_goes_through_the_bucket(project: Project, token: None, cli: Cli) -> None:
+    tests = [f"echo {'x' * 500}" for _ in range(110)]
+    project.write(json.dumps([{"name": "test", "test_commands": tests}]), access_token_secret=SECRET)
+    cli.ok("pipeline", "update")
+    assert len(Stacks(project.aws).template(STACK)) > 51_200
+    bucket = Applications(project.aws).resources(APP, "us-east-1").bucket
+    found = project.aws.s3.list_objects_v2(Bucket=bucket, Prefix=f"manual/templates/{STACK}/")
+    assert found["KeyCount"] == 1
