@@ -96,12 +96,13 @@ def commits_between(
     if own.revision is None:
         return
     ids = [each.id for each in history]
-    begin = ids.index(own.id) if own.id in ids else 0
+    begin = ids.index(own.id) if own.id in ids else len(ids)
     end = ids.index(before.id) if before is not None and before.id in ids else begin + 1 if before is None else len(ids)
     seen = {before.revision.id} if before is not None and before.revision is not None else set()
     for each in [own, *history[begin + 1 : end]] if begin < end else []:
-        revision = each.revision
-        if revision is not None and revision.id not in seen and "rollback" not in each.trigger:
+        # One that went back brought nothing new.
+        revision = each.revision if each is own or "rollback" not in each.trigger else None
+        if revision is not None and revision.id not in seen:
             seen.add(revision.id)
             yield revision
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from copilot.aws import stack_states as states
 from copilot.aws.artifacts import read_files
@@ -17,10 +17,13 @@ from copilot.aws.executions import Executions
 from copilot.aws.pipeline_values import ActionExecution, DeployedPipeline, Place
 from copilot.aws.promotion_values import commits_between, decision_summary, last_tests, newest, parameters_in, workload_promotion
 from copilot.aws.stacks import Stacks
-from copilot.engine import ExecutionSummary, Promotion, WorkloadPromotion
+from copilot.engine import Promotion, WorkloadPromotion
 from copilot.errors import ConflictError, NotFoundError
 from copilot.release.plan import BUILD_ARTIFACT, ApprovalAction, DeployAction, Plan, Stage
 from copilot.release.planner import APPROVAL_TIMEOUT
+
+if TYPE_CHECKING:
+    from mypy_boto3_codepipeline.type_defs import PipelineExecutionSummaryTypeDef
 
 Inside = Callable[[str, str], Aws]
 """An identity that may work on an environment of an application, in its region."""
@@ -59,7 +62,8 @@ class Promotions:
         waiting = self._waiting(pipeline)
         if not waiting:
             return []
-        plan, history = self._executions.plan(pipeline), self._executions.list(pipeline, _EXECUTIONS)
+        plan = self._executions.plan(pipeline)
+        history = {each["pipelineExecutionId"]: each for each in self._executions.history.executions(pipeline, _EXECUTIONS)}
         found = [self._promotion(pipeline, plan, history, each) for each in waiting]
         return sorted(found, key=lambda promotion: promotion.waiting_since)
 
@@ -108,8 +112,7 @@ class Promotions:
                 raise gone from error
 
     def _waiting(self, pipeline: DeployedPipeline) -> list[_Waiting]:
-        with explained():
-            state = self._aws.codepipeline.get_pipeline_state(name=pipeline.pipeline_name)
+        state = self._executions.history.state(pipeline)
         found = [
             _Waiting(stage["latestExecution"]["pipelineExecutionId"], stage.get("stageName", ""), action["actionName"], token)
             for stage in state.get("stageStates", [])
@@ -131,16 +134,15 @@ class Promotions:
                         yield _Waiting(each.execution, each.stage, each.action, each.external_id)
 
     def _promotion(
-        self, pipeline: DeployedPipeline, plan: Plan, history: Sequence[ExecutionSummary], waiting: _Waiting
+        self, pipeline: DeployedPipeline, plan: Plan, history: Mapping[str, PipelineExecutionSummaryTypeDef], waiting: _Waiting
     ) -> Promotion:
         actions = self._executions.actions(pipeline, waiting.execution)
         stage = next((each for each in plan.stages if each.name == waiting.stage), Stage(waiting.stage, ()))
         approval = next((a for a in stage.actions if isinstance(a, ApprovalAction) and a.name == waiting.action), None)
         attempt = newest(actions, waiting.stage, waiting.action)
         began = attempt.started_at if attempt else 0.0
-        own = self._summary(history, waiting.execution, actions)
-        before = self._released(pipeline, waiting)
-        summary_before = self._summary(history, before, self._executions.actions(pipeline, before)) if before else None
+        own, before = summary_of(history.get(waiting.execution, {}), actions), self._released(pipeline, waiting)
+        was = summary_of(history.get(before, {}), self._executions.actions(pipeline, before)) if before else None
         tested_in, tested_at = last_tests(plan, waiting.stage, actions)
         return Promotion(
             app=pipeline.app,
@@ -151,20 +153,13 @@ class Promotions:
             environment=stage.environment or waiting.stage,
             waiting_since=began,
             expires_at=began + 60 * (approval.timeout if approval else APPROVAL_TIMEOUT),
-            revision_before=summary_before.revision if summary_before else None,
+            revision_before=was.revision if was else None,
             revision_after=own.revision,
-            commits=tuple(commits_between(history, summary_before, own)),
+            commits=tuple(commits_between([summary_of(data) for data in history.values()], was, own)),
             workloads=tuple(self._workloads(pipeline, stage, self._built(pipeline, waiting, actions))),
             tested_in=tested_in,
             tested_at=tested_at,
         )
-
-    def _summary(
-        self, history: Sequence[ExecutionSummary], execution: str, actions: Sequence[ActionExecution]
-    ) -> ExecutionSummary:
-        """An execution; of one that is further back than the history goes, its source action still knows the commit."""
-        found = next((each for each in history if each.id == execution), None)
-        return found or summary_of({"pipelineExecutionId": execution}, actions)
 
     def _released(self, pipeline: DeployedPipeline, waiting: _Waiting) -> str | None:
         """The execution that deployed to the stage last; None if that is very long ago, or never was."""
