@@ -18,7 +18,11 @@ _PUSH = (
 )
 _REPORTS = "BatchPutCodeCoverages BatchPutTestCases CreateReport CreateReportGroup UpdateReport"
 _READ_OBJECTS, _WRITE_OBJECTS = ["s3:GetObject", "s3:GetObjectVersion"], ["s3:PutObject"]
+# CodePipeline itself does more with artifacts, by its user guide ("CodePipeline service role policy"). A connection uploads what it
+# has fetched with an ACL: without that permission, no source action with one succeeds.
+_HANDLE_OBJECTS = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging", "s3:PutObjectAcl", "s3:PutObjectTagging"]
 _BUCKET = ["s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:ListBucket"]
+_HANDLE_BUCKET = ["s3:GetBucketAcl"]
 _DECRYPT = ["kms:Decrypt", "kms:DescribeKey"]
 _ENCRYPT = ["kms:Encrypt", "kms:GenerateDataKey", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
 
@@ -66,7 +70,7 @@ def pipeline_policy(settings: PipelineSettings, build: str) -> dict[str, Any]:
     return policy(
         *_source(settings),
         allow(["codebuild:BatchGetBuilds", "codebuild:StartBuild", "codebuild:StopBuild"], projects),
-        *_artifacts(settings.stores.values(), write=True),
+        *_artifacts(settings.stores.values(), write=True, handle=True),
         allow(["sts:AssumeRole"], _manager_roles(settings)),
     )
 
@@ -119,11 +123,12 @@ def _output(name: str) -> Iterator[dict[str, Any]]:
     yield allow(_of("codebuild", _REPORTS), _here("codebuild", f"report-group/{name}-*"))
 
 
-def _artifacts(stores: Iterable[ArtifactStore], *, write: bool) -> Iterator[dict[str, Any]]:
+def _artifacts(stores: Iterable[ArtifactStore], *, write: bool, handle: bool = False) -> Iterator[dict[str, Any]]:
     stores = sorted(stores, key=lambda store: store.region)
     buckets = [f"arn:${{AWS::Partition}}:s3:::{store.bucket}" for store in stores]
-    yield allow([*_READ_OBJECTS, *(_WRITE_OBJECTS if write else ())], [Sub(f"{bucket}/*") for bucket in buckets])
-    yield allow(_BUCKET, [Sub(bucket) for bucket in buckets])
+    objects = [*_READ_OBJECTS, *(_WRITE_OBJECTS if write else ()), *(_HANDLE_OBJECTS if handle else ())]
+    yield allow(objects, [Sub(f"{bucket}/*") for bucket in buckets])
+    yield allow([*_BUCKET, *(_HANDLE_BUCKET if handle else ())], [Sub(bucket) for bucket in buckets])
     yield allow([*_DECRYPT, *(_ENCRYPT if write else ())], [store.key_arn for store in stores])
 
 
