@@ -96,7 +96,7 @@ class AwsEngine(PipelineOperations):
         return _application(self.store.application(name))
 
     def delete_application(self, name: str, keep_volumes: bool = False) -> None:
-        """See `Engine`. Its environments must be gone. Its images and what its pipelines built go with it."""
+        """See `Engine`. Its environments must be gone. Its pipelines, its images and what was built go with it."""
         del keep_volumes  # a volume goes with its environment
         environments = [record.name for record in self.store.environments(name)]
         if environments:
@@ -104,6 +104,8 @@ class AwsEngine(PipelineOperations):
                 f"application `{name}` has environments: {', '.join(environments)}",
                 hint=f"delete them first: `copilot env delete --name {environments[0]}`",
             )
+        for pipeline in self._pipelines.deployed(name):
+            self._pipelines.delete(pipeline, abandon=True)
         self.in_account.delete(name, empty=True)
 
     def environments(self, app: str) -> list[Environment]:

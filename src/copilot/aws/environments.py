@@ -17,6 +17,7 @@ from copilot.aws.environment_domains import delegate, is_delegated, makes_aliase
 from copilot.aws.environment_removal import Removal, clear_roles
 from copilot.aws.environment_values import EnvironmentDetail, EnvironmentPackage, EnvironmentResource, stack_resources
 from copilot.aws.overrides import overridden
+from copilot.aws.pipelines import Pipelines
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord, WorkloadRecord
 from copilot.aws.stack_values import StackRequest, Watch, unwatched
 from copilot.aws.stacks import Outcome, Proposal, Stack, Stacks
@@ -222,10 +223,11 @@ class Environments:
 
         Raises:
             NotFoundError: There is no such environment.
-            ConflictError: Workloads are deployed to it.
+            ConflictError: A pipeline deploys to it, or workloads are deployed to it.
             DeploymentError: AWS could not delete something.
         """
         app, record = self._store.application(application), self._store.environment(application, name)
+        self._check_no_pipeline(application, name)
         removal = Removal(self._aws, app, record, within, self._pause)
         deployed = [each.name for each in self._deployed(record, removal.aws)] if removal.aws else []
         if deployed:
@@ -238,6 +240,13 @@ class Environments:
         self._store.delete_environment(application, name)
         self._applications.remove_environment(application, record.account, record.region, watch=watch)
         return left
+
+    def _check_no_pipeline(self, application: str, name: str) -> None:
+        for pipeline in Pipelines(self._aws).deploying_to(application, name):
+            raise ConflictError(
+                f"pipeline `{pipeline.name}` deploys to environment `{name}`",
+                hint="remove its stage and run `copilot pipeline update`, or run `copilot pipeline delete` first",
+            )
 
     def _stacks(self, aws: Aws) -> Stacks:
         return Stacks(aws, pause=self._pause)

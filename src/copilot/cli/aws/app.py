@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from copilot.aws.engine import AwsEngine
+    from copilot.aws.pipeline_values import DeployedPipeline
     from copilot.aws.stack_values import StackEvent
     from copilot.cli._context import Context
     from copilot.workspace import Workspace
@@ -98,17 +99,22 @@ def show(context: Context, name: str, *, as_json: bool) -> None:
 
 
 def delete(context: Context, name: str, *, yes: bool) -> None:
-    """Its workloads and environments first, then its images and what was uploaded for it, then itself."""
+    """Its pipelines, workloads and environments first, then its images and what was uploaded for it, then itself."""
+    from copilot.aws.pipelines import Pipelines
+
     engine = context.aws
     with progress("Asking AWS"):
         # What `app init` has left behind when it was stopped is not listed, and can be deleted all the same.
         exists = any(application.name == name for application in engine.applications())
         environments = engine.environments(name) if exists else []
         workloads = engine.workloads(name) if exists else []
-    held = {"environment": len(environments), "workload": len(workloads)}
+        pipelines = Pipelines(engine.aws).deployed(name) if exists else []
+    held = {"pipeline": len(pipelines), "environment": len(environments), "workload": len(workloads)}
     contents = ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for what, n in held.items() if n)
     question = f"Delete application {name}{f' with {contents}' if contents else ''}, all its images and uploaded files?"
     _ask.confirm_deletion(question, yes=yes)
+    for pipeline in pipelines:
+        _delete_pipeline(engine, pipeline)
     # Their images go with the application's repositories: one change of its StackSet, not one for each of them.
     for workload in workloads if environments else ():
         with progress(f"Deleting {workload.name}"):
@@ -127,6 +133,22 @@ def delete(context: Context, name: str, *, yes: bool) -> None:
         marker.unlink(missing_ok=True)
         say(f"  removed {shown_path(marker)}; the manifests beside it stay")
     say_next("copilot app init --engine aws")
+
+
+def _delete_pipeline(engine: AwsEngine, pipeline: DeployedPipeline) -> None:
+    """Delete a pipeline of an application that goes as well, with its token if that is the application's."""
+    from copilot.aws.pipelines import Pipelines
+    from copilot.aws.secrets import ManagedSecrets
+
+    pipelines = Pipelines(engine.aws)
+    with progress(f"Deleting pipeline {pipeline.name}"):
+        secret = pipelines.token_secret(pipeline)
+        found = ManagedSecrets(engine.aws).find(secret) if secret is not None else None
+        own = found is not None and found.application == pipeline.app
+        pipelines.delete(pipeline, secret if own else None, abandon=True)
+    say_done(f"Deleted pipeline {bold(pipeline.name)}")
+    if found is not None and not own:
+        say(f"  Its access token {found.name} is kept: it is not only this application's.")
 
 
 def _marked(workspace: Workspace | None, name: str) -> Workspace:
