@@ -17,6 +17,7 @@ from copilot.aws.templates.workload.settings import WorkloadSettings
 from copilot.aws.templates.workload.stack import workload_stack
 from tests.aws.templates.environment.variants import VARIANTS
 from tests.aws.templates.matrix.environments import environments
+from tests.aws.templates.matrix.pipelines import PipelineCase, pipelines
 from tests.aws.templates.matrix.workloads import workloads
 
 
@@ -49,6 +50,8 @@ def cases() -> Iterator[tuple[str, Case]]:
     yield "bootstrap-options", lambda: _stack(bootstrap_stack(VARIANTS["options"]))
     for name, settings in environments():
         yield name, _environment(settings)
+    for name, case in pipelines():
+        yield name, _pipeline(case)
     for name, made_from in workloads():
         yield name, _workload(made_from)
 
@@ -63,6 +66,14 @@ def _infrastructure(infrastructure: Infrastructure) -> Made:
 
 def _environment(settings: Callable[[], EnvironmentSettings]) -> Case:
     return lambda: _stack(environment_stack(settings()))
+
+
+def _pipeline(make: Callable[[], PipelineCase]) -> Case:
+    def made() -> Made:
+        stack, text = make().made()
+        return Made(text, stack.parameters)
+
+    return made
 
 
 def _workload(settings: Callable[[], WorkloadSettings]) -> Case:
