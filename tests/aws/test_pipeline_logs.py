@@ -365,10 +365,10 @@ def test_what_a_person_decided(aws: Aws) -> None:
     def said(**more: Any) -> str:
         return whole(PipelineLogs(aws), replace(OTHER, **more), aws)
 
-    assert said(status="Succeeded", summary="ana: looks good") == "approved: ana: looks good\n"
-    assert said(status="Failed", summary="ana") == "rejected: ana\n"
+    assert said(status="Succeeded", summary="approved by ana: looks good") == "approved by ana: looks good\n"
+    assert said(status="Failed", summary="not now", by="arn:aws:sts::1:assumed-role/Admin/ben") == "rejected by ben: not now\n"
     assert said(status="Failed", error="the approval has lapsed") == "the approval has lapsed\n"
-    assert said(status="Abandoned") == ""
+    assert said(status="Abandoned") == "the execution was stopped\n"
     assert not PipelineLogs(aws).read(OTHER, aws, 0).finished
 
 

@@ -11,6 +11,7 @@ from copilot.aws import build_logs
 from copilot.aws.build_logs import BuildLog
 from copilot.aws.client import Aws
 from copilot.aws.errors import explained, text_of
+from copilot.aws.execution_values import decision_of, message_in
 from copilot.aws.pipeline_values import ActionExecution
 from copilot.aws.progress import Tree, told
 from copilot.aws.stack_events import EventFeed
@@ -218,16 +219,12 @@ def _commit(action: ActionExecution) -> Iterator[str]:
 
 
 def _decision(action: ActionExecution) -> Iterator[str]:
-    decision = {"Succeeded": "approved", "Failed": "rejected"}.get(action.status)
-    if decision is None or (action.error and not action.summary):
-        yield from _outcome(action)
-        return
-    # `copilot pipeline approve` writes who decided before the comment; what is said in AWS's console comes as it was written.
-    yield f"{decision}: {action.summary}" if action.summary else decision
+    if text := decision_of(action):
+        yield text
 
 
 def _outcome(action: ActionExecution) -> Iterator[str]:
-    yield from (text for text in dict.fromkeys((action.summary, action.error)) if text)
+    yield from (text for text in dict.fromkeys((message_in(action.summary), action.error)) if text)
 
 
 def _has_ended(action: ActionExecution) -> bool:
