@@ -10,7 +10,7 @@ from pathlib import Path
 from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
 from copilot.aws.connections import Connection
-from copilot.aws.overrides import overridden, pipeline_overrides
+from copilot.aws.overrides import check_overrides, overridden, pipeline_overrides
 from copilot.aws.pipeline_lookup import Lookup, look_up
 from copilot.aws.stack_templates import LARGEST_TEMPLATE
 from copilot.aws.store import Store
@@ -18,7 +18,7 @@ from copilot.aws.templates.pipeline.checks import problems
 from copilot.aws.templates.pipeline.settings import ArtifactStore, PipelineSettings
 from copilot.aws.templates.pipeline.stack import pipeline_stack
 from copilot.aws.templates.rendering import render
-from copilot.errors import Problem, UnsupportedError
+from copilot.errors import Diagnostic, ManifestError, Problem, UnsupportedError
 from copilot.manifest.pipeline import PipelineManifest
 from copilot.release.plan import Plan
 from copilot.validation import check_pipeline
@@ -131,15 +131,40 @@ def inspect_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles, *, to
     (found,) = looked_up
     if found.failures:
         raise found.failures[0]
+    settings = replace(found.settings, plan=plan)
+    faults = override_faults(workspace, files, settings)
+    if faults:
+        raise ManifestError(faults)
     return Inspection(
         plan,
         document.shown_as,
         found.connection,
         found.missing_regions,
         aws,
-        replace(found.settings, plan=plan),
+        settings,
         pipeline_overrides(workspace, files),
     )
+
+
+def override_faults(workspace: Workspace, files: PipelineFiles, settings: PipelineSettings) -> list[Diagnostic]:
+    """What is wrong with the overrides of a pipeline.
+
+    Whether they fit its template is known without AWS: only values differ where something stands in for what is there.
+
+    Args:
+        workspace: The repository.
+        files: The pipeline's.
+        settings: The pipeline as it is to be. If AWS would refuse it, there is no template to fit.
+    """
+    folder = pipeline_overrides(workspace, files)
+    found = check_overrides(folder)
+    if found or not folder.is_dir() or problems(settings):
+        return found
+    try:
+        overridden(folder, render(pipeline_stack(settings).template))
+    except ManifestError as error:
+        return list(error.diagnostics)
+    return []
 
 
 def package_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> PipelinePackage:

@@ -9,8 +9,15 @@ from pathlib import Path
 import pytest
 
 from copilot.aws.client import Aws
+from copilot.aws.pipeline_lookup import without_aws
+from copilot.aws.pipeline_package import inspect_pipeline, override_faults
 from copilot.aws.stacks import Stacks
 from copilot.aws.templates.reading import read_template
+from copilot.errors import ManifestError
+from copilot.manifest.loader import load
+from copilot.manifest.pipeline import PipelineManifest
+from copilot.validation import check_pipeline
+from copilot.workspace import Workspace
 from tests.cli.aws.conftest import WEB, write_manifest
 from tests.cli.aws.test_pipeline_package import add
 from tests.cli.conftest import Cli
@@ -101,6 +108,25 @@ def test_a_pipeline_is_packaged_and_compared_with_its_patches(cli: Cli, shop: Aw
     assert new.exit_code == 1
     assert re.search(r"^\+ .*BuildProject", new.stdout, re.MULTILINE)
     assert Stacks(shop).find("pipeline-shop-main") is None
+
+
+def test_patches_are_checked_before_anything_is_made_for_a_pipeline(shop: Aws, folder: Path) -> None:
+    workspace = Workspace.find(folder.parent)
+    files = workspace.pipeline("main")
+    _, plan = check_pipeline(workspace, files, ["test"])
+    manifest = load(files.manifest, PipelineManifest).model
+    patches = folder / "pipelines/main/overrides/cfn.patches.yml"
+    patches.parent.mkdir()
+    settings = without_aws(manifest, plan, None)
+    for text, messages in (
+        ("- {op: remove, path: /Resources/BuildProject/Properties/Cache}\n", []),
+        ("- {op: remove, path: /Resources/Build/Properties/Cache}\n", ["there is no `Build` in `/Resources`"]),
+        ("- {op: remove}\n", ["`path` is missing in this patch"]),
+    ):
+        patches.write_text(text)
+        assert [fault.message for fault in override_faults(workspace, files, settings)] == messages
+    with pytest.raises(ManifestError, match=r"in copilot/pipelines/main/overrides/cfn\.patches\.yml"):
+        inspect_pipeline(shop, workspace, files, to_run=False)
 
 
 def test_programs_of_the_cdk_are_refused_by_name(cli: Cli, folder: Path) -> None:
