@@ -67,3 +67,12 @@ def test_a_reason_that_says_how_long_it_took_is_not_told_twice() -> None:
     tests = TESTS.model_copy(update={"summary": "`make test` in phase build: exit 1 after 4.9 s"})
     shown = plain(failure.render(execution(stage("DeployTo-test", "Failed", tests), status="Failed"), [], Look()))
     assert shown.startswith("✗ TestCommands in DeployTo-test: `make test` in phase build: exit 1 after 4.9 s\n")
+
+
+def test_where_to_look_follows_what_was_printed() -> None:
+    page = "https://console.aws.amazon.com/codebuild/home?region=us-east-1#/builds/b:1/view/new"
+    stage_ = FAILED.stages[-2]
+    actions = tuple(a.model_copy(update={"url": page if a.status == "Failed" else None}) for a in stage_.actions)
+    stages = tuple(s.model_copy(update={"actions": actions}) if s is stage_ else s for s in FAILED.stages)
+    lines = plain(failure.render(FAILED.model_copy(update={"stages": stages}), [], Look())).splitlines()
+    assert lines[3] == f"    {page}"

@@ -80,3 +80,10 @@ def test_without_symbols_it_is_ascii() -> None:
 def test_the_page_of_all_changes_follows_the_commits() -> None:
     page = "https://github.com/ana/shop/compare/9e8d7c6...a1b2c3d"
     assert plain(promotion.render(PROMOTION, NOW, Look(), page)).splitlines()[3] == f"    {page}"
+
+
+def test_an_image_without_a_digest_has_its_name() -> None:
+    named = API.model_copy(update={"image_before": None, "image_after": "nginx:1.27"})
+    pinned = API.model_copy(update={"image_after": "docker.io/nginx@sha256:9f2c" + "0" * 60})
+    assert "api   nginx:1.27 (new)" in shown(workloads=(named,))
+    assert "sha256:55de00… → sha256:9f2c00…" in shown(workloads=(pinned,))

@@ -169,6 +169,6 @@ def short_revision(commit: str) -> str:
 
 
 def short_digest(digest: str) -> str:
-    """An image's digest as people compare it: ``sha256:9f2c01…``."""
-    algorithm, _, value = digest.partition(":")
-    return f"{algorithm}:{value[:6]}…" if value else shorten(digest, 13)
+    """An image's digest as people compare it: ``sha256:9f2c01…``. One that has only a name keeps it."""
+    algorithm, _, value = digest.rpartition("@")[2].partition(":")
+    return f"{algorithm}:{value[:6]}…" if algorithm == "sha256" else printable(digest)

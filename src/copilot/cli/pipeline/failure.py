@@ -52,6 +52,8 @@ def render(execution: ExecutionDetail, safe: Sequence[StillRuns], look: Look, hi
     stage, action = cause
     lines = [_headline(stage, action, look)]
     lines += [(Span("    "), Span(shorten(printable(text), look.width - 4))) for text in action.details[-_TAIL:]]
+    if action.url and action.kind != "approval":
+        lines.append((Span("    "), Span(printable(action.url), "quiet")))
     others = [a.name for s in execution.stages for a in s.actions if a.status == "Failed" and a is not action]
     if others:
         lines.append((Span("  "), Span(f"failed too: {', '.join(others)}")))

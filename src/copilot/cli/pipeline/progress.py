@@ -54,6 +54,6 @@ def _moved(stage: StageState, action: ActionState, now: float, look: Look, hints
     line = (*line, Span(f"  {elapsed(action.started_at, action.ended_at, now)}", "quiet"))
     if action.summary:
         line = (*line, Span(f"  {printable(action.summary)}", "bad" if action.status == "Failed" else ""))
-    if action.url and action.url not in action.summary:
+    if action.url and action.url not in action.summary and action.status != "Failed":
         line = (*line, Span(f"  {printable(action.url)}", "quiet"))
     return line

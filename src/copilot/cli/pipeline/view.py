@@ -248,7 +248,8 @@ def _notes(action: ActionState, now: float, look: Look, hints: Hints) -> list[Li
     if action.summary:
         style: Style = "bad" if action.status == "Failed" else ""
         parts += [(Span(printable(part), style),) for part in action.summary.split(_BETWEEN_PARTS)]
-    if action.url and action.url not in action.summary:
+    # Where to look at a failure is said with its cause, below.
+    if action.url and action.url not in action.summary and action.status != "Failed":
         parts.append((Span(printable(action.url), "quiet"),))
     return parts
 
