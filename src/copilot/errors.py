@@ -43,7 +43,7 @@ class Diagnostic:
         message: One sentence, no full stop.
         source_line: The text of that line, without its newline.
         hint: What to do about it, or None.
-        severity: ``error`` stops; ``warning`` is shown.
+        severity: ``error`` stops; ``warning`` is shown; ``note`` is worth knowing.
     """
 
     file: str
@@ -53,7 +53,7 @@ class Diagnostic:
     message: str
     source_line: str
     hint: str | None = None
-    severity: Literal["error", "warning"] = "error"
+    severity: Literal["error", "warning", "note"] = "error"
 
     def render(self) -> str:
         """The diagnostic as plain text: severity, position, sentence, line, caret, hint."""

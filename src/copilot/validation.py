@@ -13,6 +13,7 @@ from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.loader import Document, load
 from copilot.manifest.pipeline import PipelineManifest
 from copilot.manifest.workload import read_env_files
+from copilot.release.differences import buildspec_notes, notes
 from copilot.release.plan import DeployAction, Plan
 from copilot.release.planner import Draft, draft, warnings
 from copilot.repository import check_branch, check_url, normalise_url
@@ -67,7 +68,7 @@ def check_pipeline(
     made = _draft(workspace, files, document, environments)
     problems = [*made.problems, *(refusals(document.model, made.plan) if refusals is not None else ())]
     diagnostics += [document.diagnostic(problem) for problem in problems]
-    diagnostics += _source_faults(document)
+    diagnostics += _source_faults(document, engine)
     diagnostics += _buildspec_faults(workspace, files, document, engine)
     there = workspace.workloads()
     for name, targets in _deployed(made.plan).items():
@@ -81,6 +82,19 @@ def check_pipeline(
 def warnings_of(document: Document[PipelineManifest], plan: Plan) -> list[Diagnostic]:
     """What may be wrong with a pipeline that is right by itself."""
     return [replace(document.diagnostic(problem), severity="warning") for problem in warnings(plan)]
+
+
+def notes_of(
+    workspace: Workspace, files: PipelineFiles, document: Document[PipelineManifest], engine: EngineName
+) -> list[Diagnostic]:
+    """What an engine does differently of what a pipeline asks for that is right, and of what its buildspecs ask for."""
+    found = [document.diagnostic(problem) for problem in notes(document.model, engine)]
+    named = (path for _, path in _buildspecs(document.model, _from_repository(workspace, files.buildspec)))
+    for path in dict.fromkeys(named):
+        buildspec = load(workspace.repository / path, Buildspec)
+        found += [buildspec.diagnostic(problem) for problem in buildspec_notes(buildspec.model, engine)]
+    in_order = sorted(found, key=lambda each: (each.file != document.shown_as, each.file, each.line, each.column))
+    return [replace(diagnostic, severity="note") for diagnostic in in_order]
 
 
 def _once(diagnostics: Sequence[Diagnostic]) -> list[Diagnostic]:
@@ -107,9 +121,13 @@ def _deployed(planned: Plan) -> dict[str, Sequence[str]]:
     return {name: [environment for other, environment in pairs if other == name] for name, _ in pairs}
 
 
-def _source_faults(document: Document[PipelineManifest]) -> Iterator[Diagnostic]:
+def _source_faults(document: Document[PipelineManifest], engine: EngineName) -> Iterator[Diagnostic]:
     """A repository and a branch that git can be given, and no credentials in a file that is committed."""
     properties = document.model.source.properties
+    if engine == "local" and properties.connection_name is not None:
+        message = f"the local engine cannot use the connection `{properties.connection_name}`"
+        hint = "give `access_token_secret` instead, or neither of both: then git's own credentials are used"
+        yield document.diagnostic(Problem(("source", "properties", "connection_name"), message, hint, "key"))
     repository = properties.repository
     try:
         check_url(repository)

@@ -26,6 +26,7 @@ DOCUMENTS = (
     "docs/aws.md",
     "docs/aws-differences.md",
     "docs/concepts.md",
+    "docs/engines.md",
     "docs/reference.md",
 )
 SHELL = ("sh", "console")

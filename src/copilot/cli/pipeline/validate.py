@@ -9,7 +9,7 @@ import click
 
 from copilot.cli._context import Context
 from copilot.cli._options import app_option, json_option
-from copilot.cli._output import out, print_json, progress, say, show_warnings, shown_path
+from copilot.cli._output import bold, out, print_json, progress, say, show_warnings, shown_path
 from copilot.cli._root import command
 from copilot.cli.pipeline._manifest import checks, choose_files, own_workspace
 from copilot.cli.pipeline._target import name_option
@@ -29,9 +29,10 @@ if TYPE_CHECKING:
 def validate(context: Context, name: str | None, as_json: bool) -> None:
     """Checks every pipeline of the workspace unless one is named; without a network, all that needs none.
 
-    What AWS has to do with it is looked up, too, where AWS is the engine. Nothing is changed anywhere.
+    Where AWS is the engine, what the pipeline needs there is looked up, too. Nothing is changed anywhere. Notes tell what the
+    engine does in another way than the other one.
     """
-    from copilot.validation import check_pipeline, warnings_of
+    from copilot.validation import check_pipeline, notes_of, warnings_of
 
     workspace = own_workspace(context)
     pipelines = [choose_files(workspace, name)] if name else workspace.pipelines() or [choose_files(workspace, None)]
@@ -46,12 +47,14 @@ def validate(context: Context, name: str | None, as_json: bool) -> None:
                 problems += error.diagnostics
     problems += _same_names([document for _, document, _ in good])
     problems = list(dict.fromkeys(problems))
+    notes = [note for files, document, _ in good for note in notes_of(workspace, files, document, context.engine_name)]
     warnings = [warning for _, document, plan in good for warning in warnings_of(document, plan)]
     if as_json:
         answer = {
             "valid": not problems,
             "problems": problems,
             "warnings": warnings,
+            "notes": notes,
             "environmentsChecked": known.environments is not None,
             "notChecked": known.not_checked,
         }
@@ -63,6 +66,8 @@ def validate(context: Context, name: str | None, as_json: bool) -> None:
         raise ManifestError(problems)
     for files, _, plan in good:
         out(f"{shown_path(files.manifest)} is valid: Source → Build → {' → '.join(plan.environments)}")
+    for note in notes:
+        say(f"{bold('note:')} {note.file}:{note.line}:{note.column}: {note.message}")
     _say_what_was_not_checked(known.not_checked)
 
 
