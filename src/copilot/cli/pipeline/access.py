@@ -158,7 +158,7 @@ def _with_token(context: Context, repository: Repository, token: str | None) -> 
             return Access("GitHub", name, label="Token", said=f"there already, in Secrets Manager as {name}")
         if not _ask.can_ask():
             return None
-        question = f"{_TOKEN_SCOPES['GitHub']}; enter: none, use a connection:"
+        question = f"{_TOKEN_SCOPES['GitHub']}; enter: a connection:"
         token = _ask.password(question, flag="--github-access-token").strip()
     if not token:
         return None
