@@ -14,9 +14,11 @@ from copilot.aws.templates.pipeline.stack import pipeline_stack
 from copilot.aws.templates.reading import read_template
 from copilot.aws.templates.rendering import render
 from copilot.errors import ManifestError
+from tests.aws.granted import place, role_policies
+from tests.aws.iam import Need, missing
 from tests.aws.lint import assert_clean
 from tests.aws.policies import assert_least_privilege, statements
-from tests.aws.templates.pipeline.pipelines import settings_of, source
+from tests.aws.templates.pipeline.pipelines import ACCOUNT, REGION, settings_of, source
 
 STAGES = """\
 stages:
@@ -67,6 +69,39 @@ def test_roles_may_work_in_that_network_only() -> None:
     (hands_over,) = {str(each.data["Condition"]) for each in changing if "ec2:CreateNetworkInterfacePermission" in each.actions}
     assert "'ec2:AuthorizedService': 'codebuild.amazonaws.com'" in hands_over
     assert "shop-test-VpcId" in hands_over
+
+
+def in_network(vpc: str) -> list[Need]:
+    """What CodeBuild does to be in a network: "… required to create a VPC network interface" in its user guide."""
+    here = f"arn:aws:ec2:{REGION}:{ACCOUNT}"
+    within = {"ec2:Vpc": f"{here}:vpc/{vpc}"}
+    interface = f"{here}:network-interface/eni-1"
+    looking = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
+    return [
+        # An action that is about several resources needs each of them.
+        Need("ec2:CreateNetworkInterface", interface, within),
+        Need("ec2:CreateNetworkInterface", f"{here}:subnet/subnet-1", within),
+        Need("ec2:CreateNetworkInterface", f"{here}:security-group/<shop-test-EnvironmentSecurityGroup>", within),
+        Need("ec2:CreateNetworkInterfacePermission", interface, {**within, "ec2:AuthorizedService": "codebuild.amazonaws.com"}),
+        Need("ec2:DeleteNetworkInterface", interface, within),
+        *(Need(f"ec2:Describe{what}") for what in looking),
+    ]
+
+
+@pytest.mark.parametrize("project", INSIDE)
+def test_roles_may_do_what_codebuild_does_in_a_network(project: str) -> None:
+    settings = settings_of(source("GitHub") + STAGES)
+    template = render(pipeline_stack(settings).template)
+    policies = role_policies(template, f"{project}BuildProjectRole", place(settings.stack_name, REGION, ACCOUNT))
+    assert missing(in_network("<shop-test-VpcId>"), policies) == []
+    elsewhere = missing(in_network("vpc-others"), policies)
+    assert {each.split()[0] for each in elsewhere} == {
+        "ec2:CreateNetworkInterface",
+        "ec2:CreateNetworkInterfacePermission",
+        "ec2:DeleteNetworkInterface",
+    }
+    outside = role_policies(template, "BuildTestCommandsprodBuildProjectRole", place(settings.stack_name, REGION, ACCOUNT))
+    assert len(missing(in_network("<shop-test-VpcId>"), outside)) == len(in_network(""))
 
 
 def test_a_network_is_where_its_pipeline_is() -> None:
