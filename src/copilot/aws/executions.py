@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _TAKE_COMMITS = frozenset({THROUGH_CONNECTION, "CodeCommit", "GitHub"})
 """Providers of sources that can be told which commit to release: those of git repositories."""
 _Actions = list[ActionExecution]
+_Reasons = Callable[[DeployedPipeline, _Actions], Mapping[str, Failure]]
+"""Why actions of a pipeline failed, by the ids of the attempts."""
 _RETRY: dict[RetryMode, StageRetryModeType] = {"failed": "FAILED_ACTIONS", "all": "ALL_ACTIONS"}
 
 
@@ -65,29 +67,7 @@ class Executions:
 
     def detail(self, pipeline: DeployedPipeline, execution: str | None = None) -> ExecutionDetail:
         """An execution with its stages; None: the newest. Raises NotFoundError."""
-        # First the execution, then its actions: when the one has ended, the others have.
-        if execution is None:
-            data = self.history.newest(pipeline)
-        else:
-            data = self.history.require(pipeline, self.resolve(pipeline, execution))
-        id_ = data["pipelineExecutionId"]
-        with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(self.history.state, pipeline)
-            actions = self.actions(pipeline, id_)
-            state = asked.result()
-        states = state["stageStates"]
-        stage = rolled_back_stage(id_, actions, states) if is_rollback(data) else None
-        summary = summary_of(data, actions, stage)
-        version = max((action.version for action in actions), default=0) or state["pipelineVersion"]
-        times = [summary.started_at, summary.ended_at or 0.0, *(action.updated_at for action in actions)]
-        return ExecutionDetail(
-            app=pipeline.app,
-            name=pipeline.name,
-            pipeline_name=pipeline.pipeline_name,
-            summary=summary,
-            stages=stages_of(self.history.plan(pipeline, version), summary, actions, states, self._why_failed(pipeline, actions)),
-            updated_at=max(times),
-        )
+        return self._detail(pipeline, execution, self._why_failed)
 
     def summary(self, pipeline: DeployedPipeline, execution: str) -> ExecutionSummary:
         """One line of an execution. Raises NotFoundError."""
@@ -145,7 +125,7 @@ class Executions:
 
     def retry(self, pipeline: DeployedPipeline, execution: str, mode: RetryMode = "failed") -> ExecutionSummary:
         """Retry the failed stage of an execution. Raises ConflictError if none failed, or it cannot be retried any more."""
-        detail = self.detail(pipeline, execution)
+        detail = self._detail(pipeline, execution, lambda _pipeline, _actions: {})
         status = detail.summary.status
         failed = [stage.stage_name for stage in detail.stages if stage.status in {"Failed", "Stopped"}]
         if status in {"InProgress", "Stopping"} or not failed:
@@ -191,6 +171,31 @@ class Executions:
                 )
 
     # -- inside ------------------------------------------------------------------------------------------------
+
+    def _detail(self, pipeline: DeployedPipeline, execution: str | None, reasons: _Reasons) -> ExecutionDetail:
+        # First the execution, then its actions: when the one has ended, the others have.
+        if execution is None:
+            data = self.history.newest(pipeline)
+        else:
+            data = self.history.require(pipeline, self.resolve(pipeline, execution))
+        id_ = data["pipelineExecutionId"]
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(self.history.state, pipeline)
+            actions = self.actions(pipeline, id_)
+            state = asked.result()
+        states = state["stageStates"]
+        stage = rolled_back_stage(id_, actions, states) if is_rollback(data) else None
+        summary = summary_of(data, actions, stage)
+        version = max((action.version for action in actions), default=0) or state["pipelineVersion"]
+        times = [summary.started_at, summary.ended_at or 0.0, *(action.updated_at for action in actions)]
+        return ExecutionDetail(
+            app=pipeline.app,
+            name=pipeline.name,
+            pipeline_name=pipeline.pipeline_name,
+            summary=summary,
+            stages=stages_of(self.history.plan(pipeline, version), summary, actions, states, reasons(pipeline, actions)),
+            updated_at=max(times),
+        )
 
     def _why_failed(self, pipeline: DeployedPipeline, actions: _Actions) -> dict[str, Failure]:
         newest = {(action.stage, action.action): action for action in actions}
