@@ -32,14 +32,14 @@ from copilot.local.home import Home
 from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.loader import parse
 from tests.aws.pipelines import artifacts, aws_cli
-from tests.aws.pipelines.build_logs import BuildLog
+from tests.aws.pipelines.build_logs import CONTAINER_PHASES, FAILED_COMMAND, BuildLog, Phase, failed_command
 from tests.aws.pipelines.clients import client, credentials
 from tests.aws.pipelines.declarations import project_of
 from tests.aws.pipelines.pipeline import Pipeline
 from tests.aws.pipelines.runs import ActionFailedError, ActionRun, Run
 
 _BEFORE = ("SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE")
-_PHASES = (*_BEFORE, "INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD", "UPLOAD_ARTIFACTS", "FINALIZING")
+_UPLOAD = "UPLOAD_ARTIFACTS"
 
 
 class Project(CloudFormationModel):
@@ -288,8 +288,13 @@ class _Build:
     def ended(self, result: BuildResult) -> None:
         """Its commands have run."""
         self.result = result
-        phases = [(phase.name, str(phase.status), phase.seconds) for phase in result.phases]
-        self.described["phases"] = self._phases([(name, "SUCCEEDED", 0.0) for name in _BEFORE] + phases)
+        seconds = {phase.name: phase.seconds for phase in result.phases}
+        self.log.phases = _gone_through(result)
+        gone = [(each.name, each.status, seconds.get(each.name, 0.0)) for each in self.log.phases]
+        self.described["phases"] = self._phases([(name, "SUCCEEDED", 0.0) for name in _BEFORE] + gone)
+        contexts = {each.name: [{"statusCode": each.code, "message": each.message}] for each in self.log.phases}
+        for phase in self.described["phases"]:
+            phase["contexts"] = contexts.get(phase["phaseType"], [])
         self.described["buildStatus"] = result.status
         for name, value in result.exported.items():
             self.described.setdefault("exportedEnvironmentVariables", []).append({"name": name, "value": value})
@@ -300,7 +305,8 @@ class _Build:
         self.described["phases"] = self._phases([*((name, "SUCCEEDED", 0.0) for name in before), (phase, "FAILED", 0.0)])
         self.described["phases"][-1]["contexts"] = [{"statusCode": code, "message": message}]
         self.described["buildStatus"] = "FAILED"
-        self.log.note(f"Phase context status code: {code} Message: {message}")
+        if phase == "DOWNLOAD_SOURCE":
+            self.log.phases = [Phase(phase, "FAILED", code, message)]
 
     def complete(self) -> None:
         """Nothing more happens to it."""
@@ -333,21 +339,32 @@ class _Build:
             phase: dict[str, Any] = {"phaseType": name, "startTime": at}
             if status is not None:
                 phase |= {"phaseStatus": status, "endTime": end, "durationInSeconds": round(seconds)}
-                phase["contexts"] = self._contexts(name, status)
+                phase["contexts"] = []
             described.append(phase)
             at = end
         return described
 
-    def _contexts(self, name: str, status: str) -> list[dict[str, str]]:
-        result = self.result
-        if status == "SUCCEEDED" or result is None:
-            return []
-        if result.cause is not None and result.cause.phase.upper() == name:
-            cause = f"Error while executing command: {result.cause.command}. Reason: exit status {result.cause.exit_code}"
-            return [{"statusCode": "COMMAND_EXECUTION_ERROR", "message": cause}]
-        if status == "TIMED_OUT":
-            return [{"statusCode": "BUILD_TIMED_OUT", "message": "Build has timed out."}]
-        return [{"statusCode": "CLIENT_ERROR", "message": result.summary}] if name == "UPLOAD_ARTIFACTS" else []
+
+def _gone_through(result: BuildResult) -> list[Phase]:
+    """The phases in the container: also those without commands, which the runner does not tell of."""
+    told = {phase.name: str(phase.status) for phase in result.phases}
+    found: list[Phase] = []
+    for name in (*CONTAINER_PHASES, _UPLOAD):
+        status = told.get(name, "SUCCEEDED")
+        found.append(Phase(name, status, *_context(result, name, status)))
+        if status in {"TIMED_OUT", "STOPPED"} or (status != "SUCCEEDED" and name in CONTAINER_PHASES[:2]):
+            break
+    return found
+
+
+def _context(result: BuildResult, name: str, status: str) -> tuple[str, str]:
+    if status == "SUCCEEDED":
+        return "", ""
+    if result.cause is not None and result.cause.phase.upper() == name:
+        return FAILED_COMMAND, failed_command(result.cause.command, result.cause.exit_code)
+    if status == "TIMED_OUT":
+        return "BUILD_TIMED_OUT", "Build has timed out."
+    return ("CLIENT_ERROR", result.summary) if name == _UPLOAD else ("", "")
 
 
 def _buildspec(project: Mapping[str, Any], source: Path) -> Buildspec:

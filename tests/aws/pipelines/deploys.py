@@ -14,7 +14,7 @@ from tests.aws.pipelines.pipeline import Pipeline
 from tests.aws.pipelines.runs import ActionFailedError, ActionRun, Place, Run
 
 _LARGEST_INLINE = 51_200
-_NO_CHANGES = "didn't contain changes"
+_NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _UNUSABLE = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_ROLLBACK_FAILED", "CREATE_FAILED")
 
 
@@ -80,13 +80,12 @@ class _Deployment:
             self._show(made["StackId"])
             found = self._client.describe_change_set(ChangeSetName=made["Id"], StackName=self._stack)
             if found["Status"] == "FAILED":
-                if _NO_CHANGES not in found.get("StatusReason", ""):
-                    raise self._failed(found.get("StatusReason", ""))
-                self._action.summary = f"Stack {self._stack} was updated."
+                self._unchanged(found.get("StatusReason", ""))
                 return
             self._client.execute_change_set(ChangeSetName=made["Id"], StackName=self._stack)
         except ClientError as error:
-            raise self._failed(error.response["Error"]["Message"]) from None
+            self._unchanged(error.response["Error"]["Message"])
+            return
         self._wait()
         self._action.summary = f"Stack {self._stack} was {'created' if creates else 'updated'}."
 
@@ -101,6 +100,12 @@ class _Deployment:
             if self._action.cancelled.is_set():
                 raise self._failed("The action was abandoned")
             time.sleep(0.1)
+
+    def _unchanged(self, reason: str) -> None:
+        """It is well that there is nothing to change. Raises ActionFailedError if that is not what CloudFormation says."""
+        if not any(each in reason for each in _NO_CHANGES):
+            raise self._failed(reason)
+        self._action.summary = f"Stack {self._stack} was updated."
 
     def _reason(self) -> str:
         """Why CloudFormation has rolled back."""
