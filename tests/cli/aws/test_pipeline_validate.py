@@ -155,3 +155,16 @@ def test_several_pipelines(shop: Aws, web: None, cli: Cli) -> None:
     write(MANIFEST, "staging")
     (place,) = places(cli)
     assert place == (1, 7, "there is another pipeline `main`, in copilot/pipelines/main/manifest.yml")
+
+
+def test_packaging_says_the_same(shop: Aws, web: None, cli: Cli) -> None:
+    before = shop.cloudformation.list_stacks()["StackSummaries"]
+    write(MANIFEST + "    require_approval: true\n  - name: nowhere\n")
+    said = [cli("pipeline", *command) for command in (("validate",), ("package",), ("update", "--yes"))]
+    assert [result.exit_code for result in said] == [1, 1, 1]
+    assert all("manifest.yml:10:5: unknown key `require_approval` in stage `test`" in result.stderr for result in said)
+    write(MANIFEST + "  - name: nowhere\n    on_failure: rollback\nexecution_mode: parallel\n")
+    said = [cli("pipeline", *command) for command in (("validate",), ("package",), ("update", "--yes"))]
+    assert all("manifest.yml:10:11: environment `nowhere` does not exist" in result.stderr for result in said)
+    assert all("manifest.yml:11:17: CodePipeline does not roll back" in result.stderr for result in said)
+    assert shop.cloudformation.list_stacks()["StackSummaries"] == before
