@@ -2,23 +2,49 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from copilot.aws.pipeline_values import ActionExecution
 from copilot.aws.promotion_values import (
     LONGEST_SUMMARY,
+    WorkloadState,
     commits_between,
     decision_summary,
     last_tests,
     parameters_in,
     workload_promotion,
 )
+from copilot.aws.templates.reading import read_template
 from copilot.engine import ExecutionSummary, Revision
 from copilot.release.execution import ActionStatus
 from copilot.release.plan import Action, CommandsAction, DeployAction, Plan, ProjectAction, Stage
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop/web"
+
+
+WEB = """\
+Resources:
+  TaskDefinition:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ContainerDefinitions:
+        - Name: !Ref WorkloadName
+          Environment:
+            - {Name: COPILOT_APPLICATION_NAME, Value: !Ref AppName}
+            - {Name: LEVEL, Value: info}
+            - {Name: HOST, Value: !Sub '${AppName}.local'}
+          Secrets:
+            - {Name: TOKEN, ValueFrom: /shop/token}
+        - Name: proxy
+          Environment: [{Name: PORT, Value: 80}]
+        - !If [HasMore, {Name: more}, !Ref AWS::NoValue]
+"""
+
+
+def state(parameters: dict[str, str], template: str = "") -> WorkloadState:
+    return WorkloadState(parameters, read_template(template) if template else {})
 
 
 def test_what_becomes_of_a_workload() -> None:
@@ -40,7 +66,7 @@ def test_what_becomes_of_a_workload() -> None:
         "Password": "known",
         "New": "",
     }
-    found = workload_promotion("web", after, before)
+    found = workload_promotion("web", state(after), state(before))
     assert (found.image_before, found.image_after) == ("sha256:aa", "sha256:bb")
     assert found.settings == (
         ("count", "2", "3"),
@@ -51,13 +77,31 @@ def test_what_becomes_of_a_workload() -> None:
 
 
 def test_a_workload_that_is_new() -> None:
-    found = workload_promotion("web", {"ContainerImage": "public.ecr.aws/nginx/nginx:1.27", "TaskCount": "3"}, None)
+    parameters = {"ContainerImage": "public.ecr.aws/nginx/nginx:1.27", "TaskCount": "3"}
+    found = workload_promotion("web", state(parameters, WEB), None)
     assert (found.image_before, found.image_after, found.settings) == (None, "nginx:1.27", ())
+
+
+def test_variables_and_secrets() -> None:
+    after = WEB.replace("info", "debug").replace("/shop/token", "/shop/newer").replace("80", "8080").replace("HOST", "NAME")
+    found = workload_promotion("web", state({}, after), state({}, WEB))
+    assert found.settings == (
+        ("variables.LEVEL", "info", "debug"),
+        ("variables.NAME", "—", "${AppName}.local"),
+        ("secrets.TOKEN", "/shop/token", "/shop/newer"),
+        ("sidecars.proxy.variables.PORT", "80", "8080"),
+        ("variables.HOST", "${AppName}.local", "—"),
+    )
+
+
+@pytest.mark.parametrize("template", ["Resources: []", "Resources: {TaskDefinition: x}", WEB.replace("Environment:", "Else:")])
+def test_templates_of_other_kinds(template: str) -> None:
+    assert all(name.startswith("secrets") for name, _, _ in workload_promotion("w", state({}, template), state({})).settings)
 
 
 def test_the_same_again_changes_nothing() -> None:
     parameters = {"ContainerImage": "nginx", "RulePath": "/"}
-    found = workload_promotion("web", parameters, parameters)
+    found = workload_promotion("web", state(parameters, WEB), state(parameters, WEB))
     assert (found.image_before, found.image_after, found.settings) == ("nginx", "nginx", ())
 
 

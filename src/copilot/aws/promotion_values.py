@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from copilot.aws.pipeline_values import ActionExecution
 from copilot.engine import ExecutionSummary, Revision, WorkloadPromotion
@@ -36,18 +38,65 @@ _SETTINGS: Mapping[str, str] = {
 """What the manifest calls what a parameter of a workload's stack sets."""
 
 
-def workload_promotion(workload: str, after: Mapping[str, str], before: Mapping[str, str] | None) -> WorkloadPromotion:
-    """What becomes of a workload whose stack gets other parameters; ``before`` is None if it is not there yet."""
+@dataclass(frozen=True)
+class WorkloadState:
+    """The stack of a workload, as it is or is to be: the values of its parameters, and its template (`read_template`)."""
+
+    parameters: Mapping[str, str]
+    template: Mapping[str, Any]
+
+
+def workload_promotion(workload: str, after: WorkloadState, before: WorkloadState | None) -> WorkloadPromotion:
+    """What becomes of a workload whose stack is changed; ``before`` is None if it is not there yet."""
+    image = _image(after.parameters.get(_IMAGE, ""))
     if before is None:
-        return WorkloadPromotion(workload=workload, image_before=None, image_after=_image(after.get(_IMAGE, "")))
-    names = [name for name in dict.fromkeys([*after, *before]) if name not in _NO_SETTINGS and before.get(name) != _HIDDEN]
-    changes = [(_SETTINGS.get(name, name), _value(before.get(name)), _value(after.get(name))) for name in names]
+        return WorkloadPromotion(workload=workload, image_before=None, image_after=image)
+    changes = [*_changed_parameters(before.parameters, after.parameters), *_changed_variables(before.template, after.template)]
     return WorkloadPromotion(
         workload=workload,
-        image_before=_image(before.get(_IMAGE, "")),
-        image_after=_image(after.get(_IMAGE, "")),
+        image_before=_image(before.parameters.get(_IMAGE, "")),
+        image_after=image,
         settings=tuple((name, then, now) for name, then, now in changes if then != now),
     )
+
+
+def _changed_parameters(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for name in dict.fromkeys([*after, *before]):
+        if name not in _NO_SETTINGS and before.get(name) != _HIDDEN:
+            yield _SETTINGS.get(name, name), _value(before.get(name)), _value(after.get(name))
+
+
+def _changed_variables(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    old, new = dict(_variables(before)), dict(_variables(after))
+    for name in dict.fromkeys([*new, *old]):
+        yield name, old.get(name, _NOTHING), new.get(name, _NOTHING)
+
+
+def _variables(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The variables and secrets of containers, by the names that manifests have for them."""
+    resources = template.get("Resources")
+    task = resources.get("TaskDefinition") if isinstance(resources, Mapping) else None
+    properties = task.get("Properties") if isinstance(task, Mapping) else None
+    containers = properties.get("ContainerDefinitions") if isinstance(properties, Mapping) else None
+    for container in _mappings(containers):
+        # The main container is named by a parameter, in templates of ours and of AWS Copilot.
+        name = container.get("Name")
+        prefix = f"sidecars.{name}." if isinstance(name, str) else ""
+        for key, word, value in (("Environment", "variables", "Value"), ("Secrets", "secrets", "ValueFrom")):
+            for each in _mappings(container.get(key)):
+                yield f"{prefix}{word}.{each.get('Name')}", _written(each.get(value))
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The elements of a list that are mappings; none of what is no list, such as of a function."""
+    return (each for each in value if isinstance(each, Mapping)) if isinstance(value, list) else iter(())
+
+
+def _written(value: Any) -> str:
+    """A value of a template as text, with the names of what is put in."""
+    if isinstance(value, Mapping) and isinstance(value.get("Fn::Sub"), str):
+        return str(value["Fn::Sub"])
+    return json.dumps(value) if isinstance(value, (Mapping, list)) else str(value)
 
 
 def _value(text: str | None) -> str:

@@ -15,10 +15,19 @@ from copilot.aws.errors import explained
 from copilot.aws.execution_values import SHORT, summary_of
 from copilot.aws.executions import Executions
 from copilot.aws.pipeline_values import ActionExecution, DeployedPipeline, Place
-from copilot.aws.promotion_values import commits_between, decision_summary, last_tests, newest, parameters_in, workload_promotion
+from copilot.aws.promotion_values import (
+    WorkloadState,
+    commits_between,
+    decision_summary,
+    last_tests,
+    newest,
+    parameters_in,
+    workload_promotion,
+)
 from copilot.aws.stacks import Stacks
+from copilot.aws.templates.reading import read_template
 from copilot.engine import Promotion, WorkloadPromotion
-from copilot.errors import ConflictError, NotFoundError
+from copilot.errors import ConflictError, CopilotError, NotFoundError
 from copilot.release.plan import BUILD_ARTIFACT, ApprovalAction, DeployAction, Plan, Stage
 from copilot.release.planner import APPROVAL_TIMEOUT
 
@@ -156,7 +165,7 @@ class Promotions:
             revision_before=was.revision if was else None,
             revision_after=own.revision,
             commits=tuple(commits_between([summary_of(data) for data in history.values()], was, own)),
-            workloads=tuple(self._workloads(pipeline, stage, self._built(pipeline, waiting, actions))),
+            workloads=tuple(self._workloads(pipeline, stage, self._built(pipeline, waiting.execution, actions))),
             tested_in=tested_in,
             tested_at=tested_at,
         )
@@ -180,37 +189,51 @@ class Promotions:
                         return execution
         return None
 
-    def _built(self, pipeline: DeployedPipeline, waiting: _Waiting, actions: Sequence[ActionExecution]) -> Place | None:
-        """The artifact that the stage deploys. A rollback has that of the execution that it goes back to."""
+    def _built(self, pipeline: DeployedPipeline, execution: str, actions: Sequence[ActionExecution]) -> Place | None:
+        """The artifact that an execution deploys. A rollback has that of the execution that it goes back to."""
         places = [each.outputs[BUILD_ARTIFACT] for each in actions if BUILD_ARTIFACT in each.outputs]
         if places:
             return places[-1]
         with explained():
             found = self._aws.codepipeline.get_pipeline_execution(
-                pipelineName=pipeline.pipeline_name, pipelineExecutionId=waiting.execution
+                pipelineName=pipeline.pipeline_name, pipelineExecutionId=execution
             )["pipelineExecution"]
         target = found.get("rollbackMetadata", {}).get("rollbackTargetPipelineExecutionId")
-        if not target or target == waiting.execution:
-            return None
-        places = [
-            each.outputs[BUILD_ARTIFACT] for each in self._executions.actions(pipeline, target) if BUILD_ARTIFACT in each.outputs
-        ]
-        return places[-1] if places else None
+        return self._built(pipeline, target, self._executions.actions(pipeline, target)) if target else None
 
     def _workloads(self, pipeline: DeployedPipeline, stage: Stage, built: Place | None) -> list[WorkloadPromotion]:
         """What the deployments of the stage change. What is wrong with one, its deployment will say: deciding needs no more."""
         deployments = [action for action in stage.actions if isinstance(action, DeployAction)]
         if built is None or not deployments:
             return []
+        paths = [path for action in deployments for path in (action.template_config, action.template_path)]
         try:
-            files = read_files(self._aws, built, [action.template_config for action in deployments])
+            files = read_files(self._aws, built, paths)
         except NotFoundError:
             return []
-        wanted = {a: parameters for a in deployments if (parameters := parameters_in(files.get(a.template_config)))}
+        wanted = {
+            action: WorkloadState(parameters, _template(files.get(action.template_path, b"")))
+            for action in deployments
+            if (parameters := parameters_in(files.get(action.template_config)))
+        }
         stacks = {name: Stacks(self._inside(pipeline.app, name)) for name in {action.environment for action in wanted}}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            running = list(pool.map(lambda action: stacks[action.environment].find(action.stack_name), wanted))
+            running = list(pool.map(lambda action: _running(stacks[action.environment], action.stack_name), wanted))
         return [
-            workload_promotion(action.workload, after, None if stack is None or states.is_new(stack) else stack.parameters)
-            for (action, after), stack in zip(wanted.items(), running, strict=True)
+            workload_promotion(action.workload, after, before)
+            for (action, after), before in zip(wanted.items(), running, strict=True)
         ]
+
+
+def _running(stacks: Stacks, name: str) -> WorkloadState | None:
+    stack = stacks.find(name)
+    if stack is None or states.is_new(stack):
+        return None
+    return WorkloadState(stack.parameters, _template(stacks.template(stack.id).encode()))
+
+
+def _template(content: bytes) -> dict[str, Any]:
+    try:
+        return read_template(content.decode())
+    except (CopilotError, ValueError):
+        return {}

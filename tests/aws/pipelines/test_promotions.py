@@ -53,8 +53,9 @@ class Releases(Project):
     pipeline: DeployedPipeline = field(init=False)
 
     def __post_init__(self) -> None:
-        engine, logs = AwsEngine(self.aws), PipelineLogs(self.aws, grace=1)
-        self.executions_ = Executions(self.aws, Failures(self.aws, logs, engine.inside))
+        engine = AwsEngine(self.aws)
+        self.logs = PipelineLogs(self.aws, grace=1)
+        self.executions_ = Executions(self.aws, Failures(self.aws, self.logs, engine.inside))
         self.promotions = Promotions(self.aws, self.executions_, engine.inside)
 
     def begin(self, emulator: str) -> None:
@@ -71,6 +72,15 @@ class Releases(Project):
 
     def detail(self) -> ExecutionDetail:
         return self.executions_.detail(self.pipeline)
+
+    def log(self, execution: str, action: str) -> str:
+        """All that is to be read of an action that has ended."""
+        run = next(each for each in self.executions_.actions(self.pipeline, execution) if each.action == action)
+        text, offset, finished = "", 0, False
+        while not finished:
+            chunk = self.logs.read(run, self.aws, offset)
+            text, offset, finished = text + chunk.text, chunk.next_offset, chunk.finished
+        return text
 
     def one(self, execution: str = "") -> Promotion:
         """The approval that waits, of another execution than that."""
@@ -113,6 +123,12 @@ def test_what_is_promoted_and_what_was_before(releases: Releases) -> None:
     assert approval["output"]["executionResult"]["externalExecutionSummary"] == "approved by ana: go"
     with pytest.raises(ConflictError, match=f"no approval `{first.action}` of execution {first.execution[:8]} waits any more"):
         releases.promotions.decide(releases.pipeline, first.execution, first.action, approve=False, approver="ben")
+
+    assert revision is not None
+    assert releases.log(first.execution, "Build").startswith("CodeBuild starts build pipeline-shop-main-BuildProject:")
+    assert "Running command sh build.sh" in releases.log(first.execution, "Build")
+    assert "✓ shop-prod-web" in releases.log(first.execution, "CreateOrUpdate-web-prod")
+    assert releases.log(first.execution, first.action) == "approved by ana: go\n"
 
     releases.repository.push("Scale it", **{"params.json": parameters("bb", TaskCount="3")})
     scaled = releases.one()
