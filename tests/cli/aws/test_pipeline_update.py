@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from copilot.aws.applications import Applications
-from copilot.aws.client import Aws
+from copilot.aws.client import Aws, connect
 from copilot.aws.connections import Connections
 from copilot.aws.pipelines import Pipelines
 from copilot.aws.stack_values import StackRequest
 from copilot.aws.stacks import Stacks
 from copilot.aws.store import Store
+from tests.aws import conftest as on_aws
 from tests.aws.pipelines import conftest as with_pipelines
-from tests.aws.pipelines.conftest import APP, Repositories, Repository, allow_connection, make_environment, wait_for
+from tests.aws.pipelines.conftest import (
+    APP,
+    Repositories,
+    Repository,
+    allow_connection,
+    make_environment,
+    reset,
+    wait_for,
+)
+from tests.aws.test_pipelines import template
 from tests.cli.conftest import Cli, Terminals
 
-aws = with_pipelines.aws
-aws_environment = with_pipelines.aws_environment
 emulator = with_pipelines.emulator
-repositories = with_pipelines.repositories
 repositories_folder = with_pipelines.repositories_folder
 
 STACK = "pipeline-shop-main"
-MADE = "copilot-ana-shop"
 SECRET = "github-token-shop-shop"
 BUILDSPEC = "version: 0.2\nphases: {build: {commands: ['true']}}\nartifacts: {files: ['**/*']}\n"
 WEB = "name: web\ntype: Backend Service\nimage: {location: 'nginx:1'}\n"
@@ -43,7 +52,11 @@ class Project:
 
     aws: Aws
     repository: Repository
-    source: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def connection(self) -> str:
+        """The name of the connection that is made for it."""
+        return f"copilot-{self.repository.full_name.replace('/', '-')}"
 
     def write(self, stages: str = "[{name: test}]", **properties: str) -> None:
         """Write the manifest, commit it and push it."""
@@ -70,31 +83,61 @@ class Project:
         return Stacks(self.aws).find(STACK) is None and not self.aws.codepipeline.list_pipelines()["pipelines"]
 
 
-@pytest.fixture
-def shop(aws: Aws) -> Aws:
-    """Application `shop` with environment `test`."""
-    Applications(aws, pause=0.01).create(APP)
-    make_environment(aws, "test")
-    return aws
+@pytest.fixture(scope="module")
+def shop(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """An account with application `shop`, which has environment `test`; each test leaves it as it was."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        home = tmp_path_factory.mktemp("no-aws")
+        settings = {
+            "AWS_ENDPOINT_URL": emulator,
+            "AWS_ACCESS_KEY_ID": "AKIAEMULATED",
+            "AWS_SECRET_ACCESS_KEY": "not-a-secret",
+            "AWS_REGION": on_aws.REGION,
+            "AWS_DEFAULT_REGION": on_aws.REGION,
+            "AWS_CONFIG_FILE": str(home / "config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        reset(emulator)
+        aws = connect()
+        Applications(aws, pause=0.01).create(APP)
+        make_environment(aws, "test")
+        yield aws
+        reset(emulator)
 
 
 @pytest.fixture
-def project(shop: Aws, repositories: Repositories, monkeypatch: pytest.MonkeyPatch) -> Project:
-    repository = repositories.create()
+def project(shop: Aws, repositories_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    repository = Repositories(repositories_folder, tmp_path).create(f"shop-{next(_numbers)}")
     project = Project(shop, repository)
     repository.write("copilot/.workspace", f"application: {APP}\nengine: aws\n")
     repository.write("copilot/web/manifest.yml", WEB)
     repository.write("copilot/pipelines/main/buildspec.yml", BUILDSPEC)
     project.write()
     monkeypatch.chdir(repository.work)
-    return project
+    yield project
+    for pipeline in Pipelines(shop, pause=0.01).deployed(APP):
+        Pipelines(shop, pause=0.01).delete(pipeline, abandon=True)
+    Stacks(shop, pause=0.01).delete(STACK)
+    for secret in shop.secretsmanager.list_secrets()["SecretList"]:
+        shop.secretsmanager.delete_secret(SecretId=secret["Name"], ForceDeleteWithoutRecovery=True)
+    for connection in list(Connections(shop).all()):
+        shop.codeconnections.delete_connection(ConnectionArn=connection.arn)
+    shutil.rmtree(repository.bare)
+
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
-def allowed(project: Project, aws_environment: str) -> str:
+def allowed(project: Project, emulator: str) -> str:
     """A connection that is there and allowed; its name."""
     project.aws.codeconnections.create_connection(ConnectionName="ours", ProviderType="GitHub")
-    allow_connection(aws_environment, "ours")
+    allow_connection(emulator, "ours")
     return "ours"
 
 
@@ -143,14 +186,14 @@ def test_what_is_not_committed_or_pushed_is_said(project: Project, token: None, 
     project.repository.work.joinpath("copilot/web/manifest.yml").write_text(WEB + "count: 2\n")
 
 
-def test_a_pipeline_waits_for_its_connection(project: Project, terminal: Terminals, aws_environment: str) -> None:
+def test_a_pipeline_waits_for_its_connection(project: Project, terminal: Terminals, emulator: str) -> None:
     program = terminal("pipeline", "update", columns=200)
-    program.wait_for(f"Connection {MADE} waits until a person allows it to read the repository")
+    program.wait_for(f"Connection {project.connection} waits until a person allows it to read the repository")
     (connection,) = Connections(project.aws).all()
     where = f"/us-east-1/codestar-connections/connections/{connection.arn.rpartition('/')[2]}?region=us-east-1"
     program.wait_for(f"https://us-east-1.console.aws.amazon.com/codesuite/settings/123456789012{where}")
-    program.wait_for(f"Waiting until connection {MADE} is allowed")
-    allow_connection(aws_environment, MADE)
+    program.wait_for(f"Waiting until connection {project.connection} is allowed")
+    allow_connection(emulator, project.connection)
     program.wait_for("The connection is allowed")
     program.wait_for(f"Retried execution {project.executions[0]['pipelineExecutionId'][:8]}")
     assert program.finish() == 0
@@ -158,7 +201,7 @@ def test_a_pipeline_waits_for_its_connection(project: Project, terminal: Termina
     wait_for(project.fetched)
 
 
-def test_stopping_to_wait_leaves_all_as_it_is(project: Project, terminal: Terminals, aws_environment: str) -> None:
+def test_stopping_to_wait_leaves_all_as_it_is(project: Project, terminal: Terminals, emulator: str) -> None:
     program = terminal("pipeline", "update", columns=200)
     program.wait_for("Waiting until connection")
     program.interrupt()
@@ -171,13 +214,13 @@ def test_stopping_to_wait_leaves_all_as_it_is(project: Project, terminal: Termin
     again = terminal("pipeline", "update", columns=200)
     again.wait_for("Nothing to change in pipeline main")
     again.wait_for("Waiting until connection")
-    allow_connection(aws_environment, MADE)
+    allow_connection(emulator, project.connection)
     again.wait_for("Retried execution")
     assert again.finish() == 0
     wait_for(project.fetched)
 
 
-def test_a_killed_update_is_run_again(project: Project, cli: Cli, aws_environment: str) -> None:
+def test_a_killed_update_is_run_again(project: Project, cli: Cli, emulator: str) -> None:
     killed = subprocess.Popen(
         [sys.executable, "-m", "copilot", "pipeline", "update"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
@@ -194,7 +237,7 @@ def test_a_killed_update_is_run_again(project: Project, cli: Cli, aws_environmen
         os.kill(killed.pid, signal.SIGKILL)
         killed.wait()
         killed.stderr.close()
-    allow_connection(aws_environment, MADE)
+    allow_connection(emulator, project.connection)
     again = cli.ok("pipeline", "update").stderr
     assert "Nothing to change in pipeline main" in again
     assert "Started execution" in again
@@ -242,9 +285,9 @@ def test_nothing_is_made_of_a_bad_manifest(
     assert project.untouched()
 
 
-def test_a_connection_that_does_not_work(project: Project, cli: Cli, aws_environment: str) -> None:
+def test_a_connection_that_does_not_work(project: Project, cli: Cli, emulator: str) -> None:
     project.aws.codeconnections.create_connection(ConnectionName="ours", ProviderType="GitHub")
-    allow_connection(aws_environment, "ours", "ERROR")
+    allow_connection(emulator, "ours", "ERROR")
     project.write(connection_name="ours")
     refused = cli("pipeline", "update")
     assert refused.exit_code == 1
@@ -282,8 +325,7 @@ def test_what_changes_is_shown_and_may_be_declined(project: Project, token: None
 def test_what_the_application_lacks_in_a_region_is_made(shop: Aws, project: Project, cli: Cli, terminal: Terminals) -> None:
     shop.secretsmanager.create_secret(Name=SECRET, SecretString="ghp_secret")
     project.write("[{name: far}]", access_token_secret=SECRET)
-    store = Store(shop)
-    test = store.environment(APP, "test").to_dict()
+    test = Store(shop).environment(APP, "test").to_dict()
     shop.ssm.put_parameter(
         Name="/copilot/applications/shop/environments/far",
         Value=json.dumps({**test, "name": "far", "region": "eu-west-1"}),
@@ -300,13 +342,15 @@ def test_what_the_application_lacks_in_a_region_is_made(shop: Aws, project: Proj
     assert "Made a bucket and a key of application shop in eu-west-1" in cli.ok("pipeline", "update").stderr
     template = Stacks(shop).template(STACK)
     assert Applications(shop).resources(APP, "eu-west-1").bucket in template
+    shop.ssm.delete_parameter(Name="/copilot/applications/shop/environments/far")
 
 
 def test_services_that_were_never_added_get_a_repository(project: Project, token: None, cli: Cli) -> None:
-    assert [each.name for each in Store(project.aws).workloads(APP)] == []
+    project.repository.push("Add", **{"copilot/queue/manifest.yml": WEB.replace("name: web", "name: queue")})
     cli.ok("pipeline", "update")
-    assert [each.name for each in Store(project.aws).workloads(APP)] == ["web"]
-    assert project.aws.ecr.describe_repositories()["repositories"][0]["repositoryName"] == "shop/web"
+    assert {"web", "queue"} == {each.name for each in Store(project.aws).workloads(APP)}
+    repositories = project.aws.ecr.describe_repositories()["repositories"]
+    assert "shop/queue" in {each["repositoryName"] for each in repositories}
 
 
 def test_nobody_waits_with_detach(project: Project, cli: Cli) -> None:
@@ -318,8 +362,23 @@ def test_nobody_waits_with_detach(project: Project, cli: Cli) -> None:
     assert len(project.executions) == 1
 
 
-def test_how_pushes_are_noticed(project: Project, token: None, cli: Cli) -> None:
-    assert "CodePipeline looks for changes in GitHub every minute" in cli.ok("pipeline", "update").stderr
+def test_a_pipeline_of_the_oldest_layout_is_updated_in_place(project: Project, token: None, cli: Cli) -> None:
+    name = "pipeline-shop-ana-shop"
+    text = template(f"!Sub ['{{{{resolve:secretsmanager:${{SecretId}}}}}}', {{SecretId: {SECRET}}}]", named=True)
+    project.aws.s3.create_bucket(Bucket="artifacts")
+    Stacks(project.aws, pause=0.01).deploy(StackRequest(name, text, tags={"copilot-application": APP}))
+    manifest = Path("copilot/pipelines/main/manifest.yml")
+    for path in (manifest, manifest.with_name("buildspec.yml")):
+        path.rename(Path("copilot", {"manifest.yml": "pipeline.yml"}.get(path.name, path.name)))
+    shutil.rmtree("copilot/pipelines")
+    path = Path("copilot/pipeline.yml")
+    path.write_text(path.read_text().replace("name: main", f"name: {name}"))
+    updated = cli.ok("pipeline", "update")
+    assert f"Updated pipeline {name}" in updated.stderr
+    assert "CodePipeline looks for changes in GitHub every minute" in updated.stderr
+    assert "+ DeployTo-test / CreateOrUpdate-web-test (deploy)" in updated.stdout
+    (pipeline,) = Pipelines(project.aws).deployed(APP)
+    assert (pipeline.name, pipeline.pipeline_name, pipeline.stack_name) == (name, name, name)
 
 
 def test_a_long_template_goes_through_the_bucket(project: Project, token: None, cli: Cli) -> None:
