@@ -108,7 +108,11 @@ def test_the_documentation_has_the_same_table() -> None:
 
 
 def test_each_difference_of_a_key_is_found_here() -> None:
-    behaviours = {each.subject for each in EXECUTIONS} | {"how a push is noticed", "`COPILOT_LB_DNS` in `test_commands`"}
+    behaviours = {each.subject for each in EXECUTIONS} | {
+        "how a push is noticed",
+        "`COPILOT_LB_DNS` in `test_commands`",
+        "`overrides/` of pipelines, workloads and environments",
+    }
     assert {each.subject for each in DIFFERENCES} == {*CONCERNED, *BUILDSPECS, *behaviours}
 
 

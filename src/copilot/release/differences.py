@@ -326,6 +326,11 @@ STAGES = (
         "refused: CodePipeline does not roll back where executions run side by side",
         find=_rollback(parallel=True),
     ),
+    Difference(
+        "`overrides/` of pipelines, workloads and environments",
+        "no effect; there are no templates",
+        "patches of the templates that everything is made from",
+    ),
 )
 EXECUTIONS = (
     Difference("name of an execution", "a number, `#14`", "an id; its first characters are enough in commands"),
