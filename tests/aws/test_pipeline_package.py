@@ -167,6 +167,11 @@ def test_a_template_may_be_too_big_for_cloudformation() -> None:
     check_size("pipeline-shop-main", "x" * 1_000_000)
     with pytest.raises(UnsupportedError, match="has 1,000,001 bytes; CloudFormation takes at most 1,000,000"):
         check_size("pipeline-shop-main", "x" * 1_000_001)
+    resources = "Resources:\n" + "".join(f"  Queue{n}:\n    Type: AWS::SQS::Queue\n" for n in range(500))
+    check_size("pipeline-shop-main", resources)
+    with pytest.raises(UnsupportedError, match="has 501 resources; CloudFormation takes at most 500") as refused:
+        check_size("pipeline-shop-main", resources + "  One:\n    Type: AWS::SQS::Queue\n")
+    assert refused.value.hint == "divide the pipeline into several, each with some of the environments or workloads"
 
 
 class Connections(BaseHTTPRequestHandler):

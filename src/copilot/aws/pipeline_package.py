@@ -12,17 +12,20 @@ from copilot.aws.client import Aws
 from copilot.aws.connections import Connection
 from copilot.aws.overrides import check_overrides, overridden, pipeline_overrides
 from copilot.aws.pipeline_lookup import Lookup, look_up
-from copilot.aws.stack_templates import LARGEST_TEMPLATE
+from copilot.aws.stack_templates import LARGEST_TEMPLATE, MOST_RESOURCES
 from copilot.aws.store import Store
 from copilot.aws.templates.pipeline.checks import problems
 from copilot.aws.templates.pipeline.settings import ArtifactStore, PipelineSettings
 from copilot.aws.templates.pipeline.stack import pipeline_stack
+from copilot.aws.templates.reading import read_template
 from copilot.aws.templates.rendering import render
 from copilot.errors import Diagnostic, ManifestError, Problem, UnsupportedError
 from copilot.manifest.pipeline import PipelineManifest
 from copilot.release.plan import Plan
 from copilot.validation import check_pipeline
 from copilot.workspace import PipelineFiles, Workspace
+
+_TYPE = "\n    Type: "
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,11 @@ class Inspection:
     _aws: Aws
     _settings: PipelineSettings
     _overrides: Path
+
+    @property
+    def stack_name(self) -> str:
+        """The name of its stack."""
+        return self._settings.stack_name
 
     def package(self) -> PipelinePackage:
         """Its stack. Nothing is changed on AWS.
@@ -175,11 +183,19 @@ def package_pipeline(aws: Aws, workspace: Workspace, files: PipelineFiles) -> Pi
 def check_size(stack: str, template: str) -> None:
     """Raises UnsupportedError for a template of a pipeline that CloudFormation would not take.
 
-    It has no more than 500 resources: long before that, the pipeline's role could not name its projects.
+    Without overrides it has no more than 500 resources: long before that, the pipeline's role could not name its projects.
     """
-    size = len(template.encode())
+    size, resources = len(template.encode()), 0
+    # Reading a template takes longer than all else; each resource has a type in a line of its own.
+    if template.count(_TYPE) > MOST_RESOURCES:
+        resources = len(read_template(template)["Resources"])
     if size > LARGEST_TEMPLATE:
-        raise UnsupportedError(
-            f"the template of stack `{stack}` has {size:,} bytes; CloudFormation takes at most {LARGEST_TEMPLATE:,}",
-            hint="divide the pipeline into several, each with some of the environments or workloads",
-        )
+        what = f"{size:,} bytes; CloudFormation takes at most {LARGEST_TEMPLATE:,}"
+    elif resources > MOST_RESOURCES:
+        what = f"{resources} resources; CloudFormation takes at most {MOST_RESOURCES}"
+    else:
+        return
+    raise UnsupportedError(
+        f"the template of stack `{stack}` has {what}",
+        hint="divide the pipeline into several, each with some of the environments or workloads",
+    )
