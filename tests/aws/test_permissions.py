@@ -77,6 +77,12 @@ def test_a_pipeline_may_do_what_codepipeline_does_with_its_role(settings: Pipeli
     assert missing(needs, policies(settings, "PipelineRole")) == []
 
 
+def test_a_push_to_codecommit_starts_the_pipeline() -> None:
+    settings = PIPELINES["CodeCommit"]
+    started = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{{Pipeline}}"
+    assert missing([Need("codepipeline:StartPipelineExecution", started)], policies(settings, "SourceChangeRole")) == []
+
+
 def building(settings: PipelineSettings, project: str) -> Iterator[Need]:
     """What CodeBuild does with the role of a project, whatever is in its buildspec."""
     group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/codebuild/{project}"
