@@ -132,6 +132,17 @@ def test_the_secret_of_a_token(token: str, secret: str | None) -> None:
     assert token_secret("Resources: {}") is None
 
 
+def test_a_stack_of_something_else_is_left_alone(aws: Aws, pipelines: Pipelines) -> None:
+    pipelines.check_name("shop", "pipeline-shop-web-main")
+    deploy(aws, "pipeline-shop-web-main", template(), app="shop-web", name="main")
+    pipelines.check_name("shop-web", "pipeline-shop-web-main")
+    with pytest.raises(ConflictError, match="already, which is a pipeline of application `shop-web`"):
+        pipelines.check_name("shop", "pipeline-shop-web-main")
+    Stacks(aws, pause=0.01).deploy(StackRequest("pipeline-shop-queue", "Resources: {Queue: {Type: 'AWS::SQS::Queue'}}"))
+    with pytest.raises(ConflictError, match="already, which is something else"):
+        pipelines.check_name("shop", "pipeline-shop-queue")
+
+
 def test_one_with_an_execution_under_way_is_not_deleted_unless_it_is_to_be_abandoned(aws: Aws, pipelines: Pipelines) -> None:
     deploy(aws, "pipeline-shop-main", template(), name="main")
     main = pipelines.find("shop", "main")

@@ -106,6 +106,22 @@ class Pipelines:
         """
         return token_secret(self._stacks.template(pipeline.stack_name))
 
+    def check_name(self, app: str, stack_name: str) -> None:
+        """Raises ConflictError if there is a stack of that name that is no pipeline of the application.
+
+        ``pipeline-a-b-c`` may be that of pipeline ``b-c`` of application ``a``, or of ``c`` of ``a-b``.
+        """
+        stack = self._stacks.find(stack_name)
+        if stack is None or states.is_new(stack):
+            return
+        owner = stack.tags.get(names.APPLICATION_TAG)
+        if owner != app:
+            what = f"a pipeline of application `{owner}`" if owner else "something else"
+            raise ConflictError(
+                f"there is a stack `{stack_name}` in {self._aws.region} already, which is {what}",
+                hint="give the pipeline another name in its manifest",
+            )
+
     def request(self, package: PipelinePackage) -> StackRequest:
         """What the stack of a pipeline is to be."""
         return StackRequest(package.stack_name, package.template, package.parameters, package.tags, bucket=package.bucket)

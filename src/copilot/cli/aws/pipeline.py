@@ -51,9 +51,11 @@ class _Update:
 
     def run(self) -> None:
         from copilot.aws.pipeline_package import inspect_pipeline
+        from copilot.aws.pipelines import Pipelines
 
         with progress("Asking AWS"):
             inspection = inspect_pipeline(self.aws, self.workspace, self.files, to_run=True)
+            Pipelines(self.aws).check_name(self.context.app, inspection.stack_name)
             before = self._present_plan(inspection.plan.pipeline)
         plan = inspection.plan
         if inspection.connection is not None:
