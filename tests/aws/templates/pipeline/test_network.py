@@ -49,6 +49,7 @@ def test_projects_are_in_the_private_subnets_of_their_environment() -> None:
             "Subnets": {"Fn::Split": [",", {"Fn::ImportValue": "shop-test-PrivateSubnets"}]},
             "SecurityGroupIds": [{"Fn::ImportValue": "shop-test-EnvironmentSecurityGroup"}],
         }
+        assert "Cache" not in made[name]["Properties"]
     outside = [name for name, each in made.items() if each["Type"] == "AWS::CodeBuild::Project" and name not in INSIDE]
     assert outside
     assert not any("VpcConfig" in made[name]["Properties"] for name in outside)

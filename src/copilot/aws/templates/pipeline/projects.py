@@ -108,11 +108,12 @@ def _environment_project(settings: PipelineSettings, action: ProjectAction | Com
         variables |= {"COPILOT_ENVIRONMENT_REGION": place.region, "COPILOT_MANAGER_ROLE": place.manager_role}
     else:
         buildspec = action.buildspec
-        optional["Cache"] = _layers()
     # What may be done in a network is part of the role: it must be there before the project is.
     inside = [iam.Policy(PolicyName="Network", PolicyDocument=each) for each in network_policies(settings, place.name)]
     if inside:
         optional["VpcConfig"] = vpc_config(settings, place.name)
+    elif isinstance(action, ProjectAction):
+        optional["Cache"] = _layers()  # which CodeBuild does not have inside of a network
     yield _role(settings, _role_id(name), what, inside)
     yield iam.PolicyType(
         _policy_id(name),
