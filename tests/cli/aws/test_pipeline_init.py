@@ -17,7 +17,7 @@ from copilot.aws.client import Aws
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord
 from copilot.aws.store import Store
 from copilot.workspace import Workspace
-from tests import gitrepo
+from tests import aws_copilot, gitrepo
 from tests.aws.conftest import ACCOUNT, REGION
 from tests.cli.conftest import Cli, Terminals
 
@@ -321,3 +321,41 @@ def test_ctrl_c_leaves_nothing(terminal: Terminals) -> None:
     assert session.finish() == 130
     assert not MANIFEST.exists()
     assert not BUILDSPEC.exists()
+
+
+def test_pipelines_of_aws_copilot_are_gone_on_with(shop: Aws, cli: Cli) -> None:
+    Path("copilot/.workspace").write_text("application: shop\n")
+    MANIFEST.write_text(
+        aws_copilot.MANIFEST.format(name="pipeline-shop").replace("main\n", f"main\n    access_token_secret: {SECRET}\n")
+    )
+    BUILDSPEC.write_text(aws_copilot.BUILDSPEC)
+    missing = cli("pipeline", "init")
+    assert missing.exit_code == 1
+    assert "copilot/buildspec.yml was made by AWS Copilot, and builds with AWS Copilot 1.34.1." in missing.stderr
+    assert "It keeps working on AWS." in missing.stderr
+    assert f"copilot/pipeline.yml:7:26: there is no secret `{SECRET}`" in missing.stderr
+
+    shop.secretsmanager.create_secret(Name=SECRET, SecretString=TOKEN)
+    fine = cli.ok("pipeline", "init")
+    assert "The pipeline is valid; nothing to write." in fine.stderr
+    assert fine.stderr.endswith("Next   copilot pipeline update\n")
+    assert BUILDSPEC.read_text() == aws_copilot.BUILDSPEC
+
+    refreshed = cli.ok("pipeline", "init", "--overwrite")
+    assert "The pipeline is valid; wrote copilot/buildspec.yml." in refreshed.stderr
+    assert "copilot-linux" not in BUILDSPEC.read_text()
+
+    BUILDSPEC.write_text(aws_copilot.EARLY_BUILDSPEC)
+    assert "which do not know the runtime `docker`" in cli.ok("pipeline", "init").stderr
+
+
+@pytest.mark.usefixtures("shop")
+def test_without_aws_what_needs_none_is_checked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    MANIFEST.write_text(aws_copilot.MANIFEST.format(name="p").replace("requires_approval", "require_approval"))
+    BUILDSPEC.write_text(aws_copilot.BUILDSPEC)
+    result = cli("pipeline", "init")
+    assert result.exit_code == 1
+    assert "has released to `prod` without an approval" in result.stderr
+    assert "were not checked" in result.stderr

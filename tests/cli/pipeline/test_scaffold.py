@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tomllib
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -58,6 +60,7 @@ def test_every_key_of_the_manifest_is_shown() -> None:
         "deployments",
         "pre_deployments",
         "post_deployments",
+        "vpc",
         "on_failure",
     }
 
@@ -101,3 +104,38 @@ def test_the_examples_in_the_comments_are_valid() -> None:
     assert loaded.stages[0].deployments is not None
     assert loaded.stages[1].test_commands
     parse(buildspec_text("1.2.3", "the apps"), Buildspec, "buildspec.yml")
+
+
+STAND_INS = {
+    "python3": """\
+echo "$@" >> log
+printf '#!/bin/sh\\necho copilot 1.2.3\\n' > "{versions}/copilot"
+chmod +x "{versions}/copilot"
+""",
+    "pyenv": 'echo "pyenv $@" >> log\ncp "{versions}/copilot" "{shims}/copilot"\n',
+}
+"""Programs of a machine where pyenv has installed Python: what pip installs is found when pyenv has been told to look."""
+
+
+def test_the_build_finds_the_program_that_it_has_installed(tmp_path: Path) -> None:
+    (install,) = load(buildspec_text("1.2.3"))["phases"]["install"]["commands"]
+    versions, shims = tmp_path / "versions", tmp_path / "shims"
+    for folder in (versions, shims):
+        folder.mkdir()
+    for name, text in STAND_INS.items():
+        (shims / name).write_text("#!/bin/sh\n" + text.format(versions=versions, shims=shims))
+        (shims / name).chmod(0o755)
+    environment = {"PATH": f"{shims}:/usr/bin:/bin"}
+    for _ in range(2):  # the second time it is there
+        subprocess.run(["sh", "-e", "-c", f"{install}\ncopilot --version"], cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "log").read_text() == "-m pip install copilot-pipelines==1.2.3\npyenv rehash\n"
+
+    (shims / "copilot").unlink()
+    (shims / "python3").write_text("#!/bin/sh\nexit 3\n")
+    failed = subprocess.run(["sh", "-c", install], cwd=tmp_path, env=environment, check=False)
+    assert failed.returncode == 3
+
+
+def test_the_program_is_installed_by_its_name_in_the_index() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    assert f'"{project["name"]}==1.2.3"' in buildspec_text("1.2.3")

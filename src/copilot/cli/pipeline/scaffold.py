@@ -219,7 +219,10 @@ build:
   # additional_policy:
   #   PolicyDocument:
   #     Version: "2012-10-17"
-  #     Statement: []
+  #     Statement:
+  #       - Effect: Allow
+  #         Action: s3:GetObject
+  #         Resource: arn:aws:s3:::my-bucket/*
 
 # Where a release goes, in this order. Each stage begins only when the one before it has succeeded.
 stages:
@@ -246,6 +249,9 @@ _STAGE_EXPLAINED = """\
     # post_deployments:
     #   smoke-test:
     #     buildspec: copilot/smoke-test.yml
+    # On AWS: run these commands and buildspecs inside of the environment's network.
+    # vpc:
+    #   placement: private
     # When something of this stage fails: stop, rollback (back to what ran before), or retry (once).
     # on_failure: stop
 """
