@@ -29,7 +29,8 @@ from tests.local.pipelines import BUILDSPEC, Local, Project
 APP = "shop"
 WORKLOAD = "api"
 CONNECTION = "shared"
-_DEADLINE = 30.0
+_DEADLINE = 60.0
+_EVERY = 0.1
 _NOTHING = "true"
 
 T = TypeVar("T")
@@ -40,7 +41,7 @@ def until(condition: Callable[[], T]) -> T:
     deadline = time.monotonic() + _DEADLINE
     while not (found := condition()):
         assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.05)
+        time.sleep(_EVERY)
     return found
 
 

@@ -36,8 +36,20 @@ def branch(configuration: Mapping[str, str]) -> str:
 
 
 def head(configuration: Mapping[str, str]) -> str | None:
-    """The commit that the branch is at; None if there is no such branch."""
-    return _commit(repository(configuration), f"refs/heads/{branch(configuration)}")
+    """The commit that the branch is at; None if there is no such branch.
+
+    It is read off git's own files: this is asked all the time, and a process for each time would be too many.
+    """
+    path, name = repository(configuration), f"refs/heads/{branch(configuration)}"
+    try:
+        return (path / name).read_text().strip() or None
+    except OSError:
+        pass
+    try:
+        packed = (path / "packed-refs").read_text().splitlines()
+    except OSError:
+        return None
+    return next((line.split(" ")[0] for line in packed if line.endswith(f" {name}")), None)
 
 
 def changed(configuration: Mapping[str, str], before: str | None, after: str) -> list[str]:
