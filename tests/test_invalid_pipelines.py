@@ -103,6 +103,7 @@ KEYS = (
     ),
     ("build: {variables: {a-b: c}}\n", "7:21 `build.variables.a-b` cannot be read by a shell"),
     ('build: {variables: {A: "\\0"}}\n', "7:24 `build.variables.A` must not contain the character U+0000"),
+    ("build: {variables: {A: " + "b" * 131_070 + "}}\n", "7:24 `build.variables.A` must have less than 131,072 bytes"),
     ("build: {buildspec: ../a.yml}\n", "7:20 the buildspec `../a.yml` is outside of the repository"),
     ("build: {buildspec: /etc/passwd}\n", "7:20 the buildspec `/etc/passwd` is outside of the repository"),
     ("build: {buildspec: a.yml}\n", "7:20 the buildspec `a.yml` does not exist"),

@@ -127,6 +127,16 @@ def test_buildspecs_are_files_of_the_repository(workspace: Workspace, buildspec:
     assert problems(workspace) == [f"copilot/pipeline.yml:{position} {message}"]
 
 
+def test_paths_that_no_file_can_have(workspace: Workspace) -> None:
+    (workspace.root / "a").symlink_to("b")
+    (workspace.root / "b").symlink_to("a")
+    change(workspace, "pipeline.yml", PIPELINE.replace("stages:", "build:\n  buildspec: a\nstages:"))
+    (circle,) = problems(workspace)
+    assert circle.startswith("copilot/pipeline.yml:8:14 the buildspec")
+    change(workspace, "pipeline.yml", PIPELINE.replace("stages:", f"build:\n  buildspec: {'a' * 300}\nstages:"))
+    assert problems(workspace) == ["copilot/pipeline.yml:8:14 the buildspec cannot be found: File name too long"]
+
+
 def test_a_buildspec_that_is_a_folder(workspace: Workspace) -> None:
     (workspace.folder / "migrate.yml").unlink()
     (workspace.folder / "migrate.yml").mkdir()

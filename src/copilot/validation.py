@@ -157,10 +157,17 @@ def _buildspec_faults(
     checked: set[Path] = set()
     default = _from_repository(workspace, files.buildspec)
     for path, named in _buildspecs(document.model, default):
-        place = (workspace.repository / named).resolve()
+        try:
+            place = (workspace.repository / named).resolve()
+            there = place.exists()
+        except (OSError, RuntimeError) as error:
+            # A circle of symbolic links is no OSError before Python 3.13.
+            reason = error.strerror if isinstance(error, OSError) else "its symbolic links lead in a circle"
+            yield document.diagnostic(Problem(path, f"the buildspec cannot be found: {reason}"))
+            continue
         if not place.is_relative_to(workspace.repository.resolve()):
             yield document.diagnostic(Problem(path, f"the buildspec `{named}` is outside of the repository"))
-        elif not place.exists():
+        elif not there:
             message = f"the buildspec `{named}` does not exist"
             yield document.diagnostic(Problem(path, message, _missing_hint(workspace, named, default)))
         elif place not in checked:

@@ -67,6 +67,7 @@ def test_policies_that_iam_takes(document: dict[str, Any]) -> None:
             "`Action` and `NotAction` cannot be used together in one statement",
         ),
         ({"Statement": [statement(Resource="my-bucket")]}, ("Statement", 0, "Resource"), "cannot be `my-bucket`"),
+        ({"Statement": [statement(Resource={"Fn::Nope": "b"})]}, ("Statement", 0, "Resource"), "must be text, not a mapping"),
         ({"Statement": [statement(Resource={"a": "b"})]}, ("Statement", 0, "Resource"), "must be text, not a mapping"),
         (
             {"Statement": [statement(Principal="*")]},

@@ -33,6 +33,8 @@ _STAGES_HINT = "name at least one environment: `stages: [{name: test}]`"
 _IMAGE = re.compile(
     r"(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::\d{1,5})?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::\w[\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
+_LONGEST_VARIABLE = 128 * 1024
+"""Bytes of an environment variable with which Linux starts a program."""
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 
 
@@ -165,7 +167,10 @@ class Build(Section):
     def rules(cls, data: Mapping[str, Any]) -> Iterable[Fault]:
         """Variables are read by a shell, and some names are CodeBuild's own."""
         variables = data.get("variables")
-        for name in variables if isinstance(variables, Mapping) else ():
+        for name, value in variables.items() if isinstance(variables, Mapping) else ():
+            if isinstance(value, str) and len(f"{name}={value}".encode()) >= _LONGEST_VARIABLE:
+                text = f"must have less than {_LONGEST_VARIABLE:,} bytes, with its name"
+                yield Fault(("variables", name), "value", text, "put what is long into a file")
             if name.startswith("CODEBUILD_"):
                 text = "must not begin with `CODEBUILD_`: these names are CodeBuild's own"
                 yield Fault(("variables", name), "value", text, at="key")

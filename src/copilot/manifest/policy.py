@@ -22,6 +22,7 @@ _STATEMENT_HINT = "such as `Statement: [{Effect: Allow, Action: 's3:GetObject', 
 _ACTION = re.compile(r"\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+")
 _RESOURCE = re.compile(r"\*|arn:[^:\s]*:[^:\s]+:[^:\s]*:[^:\s]*:\S.*")
 _SID = re.compile(r"[A-Za-z0-9]*")
+_FUNCTIONS = frozenset({"Ref", *(f"Fn::{name}" for name in ("GetAtt", "ImportValue", "Join", "Select", "Split", "Sub"))})
 _OPERATOR = re.compile(
     r"(?:ForAllValues:|ForAnyValue:)?(?:"
     r"String(?:Not)?Equals(?:IgnoreCase)?|String(?:Not)?Like|Arn(?:Not)?(?:Equals|Like)"
@@ -141,7 +142,7 @@ def _items(path: KeyPath, value: Any) -> list[tuple[KeyPath, Any]]:
 
 def _function(path: KeyPath, value: Mapping[str, Any]) -> Iterator[Fault]:
     """CloudFormation's own way to say what is only known to it."""
-    if len(value) != 1 or not all(key == "Ref" or key.startswith("Fn::") for key in value):
+    if len(value) != 1 or not set(value) <= _FUNCTIONS:
         yield Fault(path, "value", "must be text, not a mapping", "or one function of CloudFormation, such as `Fn::Sub`")
 
 

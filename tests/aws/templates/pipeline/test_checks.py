@@ -7,6 +7,7 @@ from copilot.errors import KeyPath
 from tests.aws.templates.pipeline.pipelines import BUILD, CONNECTION, REPOSITORIES, STAGES, settings_of, source
 
 SMALL = "stages: [{name: test}]\n"
+SECRET = "{Effect: Allow, Action: 's3:GetObject', Resource: 'arn:aws:s3:::{{resolve:ssm:bucket}}/*'}"
 PROPERTIES = ("source", "properties")
 NOT_OURS = source("GitHub").replace("github.com", "git.ana.example")
 
@@ -80,6 +81,11 @@ def test_nothing_is_wrong_with_most_pipelines(provider: str) -> None:
         (
             source("GitHub") + "build: {variables: {KEY: '{{resolve:secretsmanager:ours}}'}}\n" + SMALL,
             ("build", "variables", "KEY"),
+            "would put a value in place of",
+        ),
+        (
+            source("GitHub") + f"build: {{additional_policy: {{PolicyDocument: {{Statement: [{SECRET}]}}}}}}\n" + SMALL,
+            ("build", "additional_policy"),
             "would put a value in place of",
         ),
         (source("GitHub").replace("branch: main", "branch: 'a#{b}'") + SMALL, (*PROPERTIES, "branch"), "one of its variables"),

@@ -5,6 +5,7 @@ The lengths of names are no matter: the names of applications, environments, wor
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -157,6 +158,9 @@ def _build(settings: PipelineSettings) -> Iterator[Problem]:
         message = f"`{image}` cannot build images: CodeBuild runs it on Windows or in a function, without Docker"
         hint = "such as `aws/codebuild/amazonlinux-x86_64-standard:5.0`"
         yield Problem(("build", "image"), message, hint)
+    if build.additional_policy is not None:
+        text = json.dumps(build.additional_policy.PolicyDocument)
+        yield from _references(("build", "additional_policy"), text, "write the value itself, or a `*`")
     for name, value in build.variables.items():
         yield from _references(
             ("build", "variables", name), value, "name the secret in the buildspec, under `env.secrets-manager`"
