@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -220,27 +219,37 @@ def test_stopping_to_wait_leaves_all_as_it_is(project: Project, terminal: Termin
     wait_for(project.fetched)
 
 
-def test_a_killed_update_is_run_again(project: Project, cli: Cli, emulator: str) -> None:
-    killed = subprocess.Popen(
-        [sys.executable, "-m", "copilot", "pipeline", "update"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
-    assert killed.stderr is not None
-    try:
+def kill_at(text: str) -> str:
+    """Run an update, and kill it as soon as it says something; the answer is all that it said."""
+    command = [sys.executable, "-m", "copilot", "pipeline", "update"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
         said = ""
-        while "Waiting until" not in said:
-            line = killed.stderr.readline()
-            assert line, said
-            said += line
-        # Without a terminal, too, the whole address is on one line.
-        assert f"/connections/{next(Connections(project.aws).all()).arn.rpartition('/')[2]}?region=us-east-1\n" in said
-    finally:
-        os.kill(killed.pid, signal.SIGKILL)
-        killed.wait()
-        killed.stderr.close()
+        try:
+            while text not in said:
+                line = process.stderr.readline()
+                assert line, said
+                said += line
+        finally:
+            process.kill()
+    return said
+
+
+def test_an_update_that_was_killed_while_it_waited_for_the_connection(project: Project, cli: Cli, emulator: str) -> None:
+    said = kill_at("Waiting until")
+    # Without a terminal, too, the whole address is on one line.
+    assert f"/connections/{next(Connections(project.aws).all()).arn.rpartition('/')[2]}?region=us-east-1\n" in said
     allow_connection(emulator, project.connection)
     again = cli.ok("pipeline", "update").stderr
     assert "Nothing to change in pipeline main" in again
     assert "Started execution" in again
+    wait_for(project.fetched)
+
+
+def test_an_update_that_was_killed_while_the_stack_was_made(project: Project, token: None, cli: Cli) -> None:
+    kill_at(f"{STACK} …")
+    again = cli.ok("pipeline", "update").stderr
+    assert "Created pipeline main" in again or "Nothing to change in pipeline main" in again
     wait_for(project.fetched)
 
 
