@@ -19,6 +19,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from copilot.aws.overrides import check_overrides
 from copilot.aws.templates.workload.addon_folder import read_addons
 from copilot.engine import LocalEngine
 from copilot.errors import CopilotError, ManifestError
@@ -205,6 +206,8 @@ def kind_of(path: str) -> str:
     name = Path(path).name
     if name == ".workspace":
         return "workspace"
+    if Path(path).parent.name == "overrides":
+        return "overrides"
     if name == "pipeline.yml" or path.startswith("copilot/pipelines/"):
         return "buildspec" if name == "buildspec.yml" else "pipeline"
     if path.startswith("copilot/environments/"):
@@ -246,6 +249,8 @@ def check(text: str, path: str, engine: EngineName = "local") -> None:
         parse(text, EnvironmentManifest, path)
     elif kind == "addons":
         _check_addons(text, path)
+    elif kind == "overrides":
+        _check_overrides(text, path)
     else:
         _check_workload(text, path, engine)
 
@@ -269,6 +274,14 @@ def _check_addons(text: str, path: str) -> None:
     with TemporaryDirectory() as folder:
         (Path(folder) / Path(path).name).write_text(text)
         read_addons(Path(folder))
+
+
+def _check_overrides(text: str, path: str) -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / Path(path).name).write_text(text)
+        found = check_overrides(Path(folder))
+        if found:
+            raise ManifestError(found)
 
 
 def refuse(text: str, path: str, place: str, engine: EngineName = "local") -> None:

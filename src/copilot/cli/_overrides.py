@@ -42,7 +42,7 @@ Each change is an operation of JSON Patch (RFC 6902), in YAML:
   `/Outputs/Address/Value/Fn::Sub`.
 * The changes are made in the order of the file, each to what the ones before it left.
 
-A change that leads to nothing is an error with its line, before anything is changed on AWS.
+A change that leads to nothing is an error with its line, before a stack is changed.
 
 See what comes of it:
 
