@@ -17,6 +17,9 @@ from copilot.manifest.pipeline import PipelineManifest
 
 PHASES = ("install", "pre_build", "build", "post_build")
 
+FOREIGN = "this build downloads AWS Copilot, which knows nothing of this machine"
+"""What `foreign_build` says."""
+
 _ENVIRONMENT_TEMPLATE = re.compile(r"(?:.*/)?[^/]+\.env\.yml")
 _SITE = "(?:copilot-linux|ecs-cli-v2-release|aws/copilot-cli/releases)"
 _DOWNLOAD = re.compile(rf"\b(?:wget|curl)\b[^\n]*{_SITE}[^\n]*")
@@ -100,7 +103,7 @@ def foreign_build(buildspec: Buildspec) -> Problem | None:
         return None
     return Problem(
         found[0],
-        "this build downloads AWS Copilot, which knows nothing of this machine",
+        FOREIGN,
         "`copilot pipeline init --overwrite` makes it one that runs here and on AWS, and keeps your own commands",
     )
 

@@ -331,12 +331,13 @@ def test_pipelines_of_aws_copilot_are_gone_on_with(shop: Aws, cli: Cli) -> None:
     BUILDSPEC.write_text(aws_copilot.BUILDSPEC)
     missing = cli("pipeline", "init")
     assert missing.exit_code == 1
-    assert "copilot/buildspec.yml was made by AWS Copilot, and builds with AWS Copilot 1.34.1." in missing.stderr
-    assert "It keeps working on AWS." in missing.stderr
     assert f"copilot/pipeline.yml:7:26: there is no secret `{SECRET}`" in missing.stderr
 
-    shop.secretsmanager.create_secret(Name=SECRET, SecretString=TOKEN)
-    fine = cli.ok("pipeline", "init")
+    fine = cli.ok("pipeline", "init", "-t", TOKEN)
+    assert f"Token kept as {SECRET}" in fine.stderr
+    assert token_of(shop) == TOKEN
+    assert "copilot/buildspec.yml was made by AWS Copilot, and builds with AWS Copilot 1.34.1." in fine.stderr
+    assert "It keeps working on AWS." in fine.stderr
     assert "The pipeline is valid; nothing to write." in fine.stderr
     assert fine.stderr.endswith("Next   copilot pipeline update\n")
     assert BUILDSPEC.read_text() == aws_copilot.BUILDSPEC

@@ -304,9 +304,48 @@ def test_files_are_written_all_or_none(tmp_path: Path) -> None:
 
 def test_a_token_stays_where_the_guide_keeps_it(cli: Cli, shop: str) -> None:
     """A manifest of AWS Copilot's first versions, whose token is replaced with the same flags as the first time."""
+    refused = cli("pipeline", "init", "-e", "test,prod", "-t", "a b")
+    assert (refused.exit_code, "no token has" in refused.stderr) == (2, True)
     cli.ok("pipeline", "init", "-e", "test,prod", "-t", "one")
     kept = cli.ok("pipeline", "init", "-e", "test,prod", "-t", "two")
     assert "Kept  copilot/pipeline.yml" in kept.stderr
     assert connect(Home.default()).secrets("github-token") == [f"github-token-{shop}-demo-api-frontend"]
     assert "The pipeline is valid" in cli.ok("pipeline", "init").stderr
     assert Workspace(Path.cwd()).pipelines()[0].name.startswith("pipeline-shop")
+
+
+def test_a_token_is_kept_for_a_pipeline_that_is_here(cli: Cli, shop: str) -> None:
+    secret = f"github-token-{shop}-theirs"
+    with_secret = aws_copilot.MANIFEST.replace("branch: main\n", f"branch: main\n    access_token_secret: {secret}\n")
+    add("main", with_secret)
+    add("public")
+    cli.ok("pipeline", "init", "-t", "ghp_do_not_write_me_down")
+    assert connect(Home.default()).secrets(secret) == [secret]
+    none = cli("pipeline", "init", "--name", "public", "-t", "ghp_do_not_write_me_down")
+    assert (none.exit_code, "none of them has" in none.stderr) == (2, True)
+    add("other", with_secret.replace("theirs", "others"))
+    several = cli("pipeline", "init", "-t", "ghp_do_not_write_me_down")
+    assert (several.exit_code, "they have several: " in several.stderr) == (2, True)
+    assert "write_me" not in none.stderr + several.stderr
+
+
+def test_a_token_that_is_missing_is_asked_for(terminal: Terminals, shop: str) -> None:
+    secret = f"github-token-{shop}-asked"
+    add(None, aws_copilot.MANIFEST.replace("branch: main\n", f"branch: main\n    access_token_secret: {secret}\n"))
+    session = terminal("pipeline", "init")
+    session.wait_for(f"Access token to keep as {secret}")
+    session.type("ghp_do_not_write_me_down\r")
+    session.wait_for("Token kept as")
+    session.wait_for("Go on with what is there?")
+    session.type("y")
+    assert session.finish() == 0
+    assert "write_me" not in session.raw
+    assert connect(Home.default()).secrets(secret) == [secret]
+
+
+def test_no_build_is_refreshed_while_something_else_is_wrong(cli: Cli, shop: str) -> None:
+    add(None, aws_copilot.MANIFEST.replace("name: prod", "name: staging"), aws_copilot.BUILDSPEC)
+    result = cli("pipeline", "init", "--overwrite")
+    assert result.exit_code == 1
+    assert "2 errors in copilot/buildspec.yml, copilot/pipeline.yml; nothing was changed" in result.stderr
+    assert BUILDSPEC.read_text() == aws_copilot.BUILDSPEC

@@ -69,9 +69,7 @@ def choose_access(context: Context, repository: Repository, token: str | None, c
         NotFoundError: There is no such connection.
     """
     if token is not None:
-        token = token.strip()
-        if not token.isprintable() or " " in token:
-            raise UsageError("the access token has characters that no token has", hint="was something else copied with it?")
+        token = checked_token(token)
     if context.on_aws:
         return _on_aws(context, repository, token, connection)
     if connection is not None:
@@ -79,16 +77,32 @@ def choose_access(context: Context, repository: Repository, token: str | None, c
     return _on_this_machine(context, repository, token)
 
 
-def keep_token(context: Context, access: Access) -> None:
-    """Keep the token, if there is a new one."""
-    if access.secret is None or access.token is None:
-        return
+def keep_token(context: Context, secret: str, token: str) -> None:
+    """Keep a token in place of any that was there."""
     if context.on_aws:
         from copilot.aws.secrets import ManagedSecrets
 
-        ManagedSecrets(context.aws.aws).put(access.secret, access.token, overwrite=True, application=context.app)
+        ManagedSecrets(context.aws.aws).put(secret, token, overwrite=True, application=context.app)
     else:
-        context.local.put_secret(access.secret, access.token, overwrite=True)
+        context.local.put_secret(secret, token, overwrite=True)
+
+
+def has_token(context: Context, secret: str) -> bool:
+    """Whether there is a token that can be used."""
+    if context.on_aws:
+        from copilot.aws.secrets import ManagedSecrets
+
+        found = ManagedSecrets(context.aws.aws).find(secret)
+        return found is not None and not found.deleted
+    return secret in context.local.secrets(secret)
+
+
+def checked_token(token: str) -> str:
+    """A token without what surrounds it. Raises UsageError if it can be none."""
+    token = token.strip()
+    if not token.isprintable() or " " in token:
+        raise UsageError("the access token has characters that no token has", hint="was something else copied with it?")
+    return token
 
 
 def _on_this_machine(context: Context, repository: Repository, given: str | None) -> Access:

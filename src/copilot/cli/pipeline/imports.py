@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from copilot.cli._context import Context
 from copilot.cli._output import bold, progress, say, say_done, say_next, show_error, shown_path, yellow
 from copilot.cli.pipeline import _files
 from copilot.cli.pipeline._manifest import checks
-from copilot.errors import Diagnostic, ManifestError
+from copilot.cli.pipeline.access import checked_token, has_token, keep_token
+from copilot.errors import Diagnostic, EngineUnavailableError, ManifestError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from copilot.release.plan import Plan
@@ -40,13 +42,14 @@ class _Findings:
     not_checked: Sequence[str]
 
 
-def go_on(context: Context, workspace: Workspace, found: Sequence[PipelineFiles], *, overwrite: bool) -> bool:
-    """Refresh the buildspecs of AWS Copilot, check the pipelines, say what there is, and offer to go on with it.
+def go_on(context: Context, workspace: Workspace, found: Sequence[PipelineFiles], *, token: str | None, overwrite: bool) -> bool:
+    """Check the pipelines, refresh the buildspecs of AWS Copilot, say what there is, and offer to go on with it.
 
     Args:
         context: What the command works on.
         workspace: The repository.
         found: The pipelines; at least one.
+        token: What ``--github-access-token`` says: to be kept in the secret that they name.
         overwrite: Whether to refresh buildspecs without asking.
 
     Returns:
@@ -55,9 +58,16 @@ def go_on(context: Context, workspace: Workspace, found: Sequence[PipelineFiles]
     Raises:
         ManifestError: With all that is wrong, where there is nobody to ask.
         ConflictError: Two have the same name.
+        UsageError: They have no secret for the token, or several.
     """
-    changed = _refresh(context, workspace, found, overwrite=overwrite)
+    from copilot.manifest.aws_copilot import FOREIGN
+
+    _keep_token(context, found, token)
     findings = check(context, workspace, found)
+    changed: list[Path] = []
+    if findings.error is None or all(each.message == FOREIGN for each in findings.error.diagnostics):
+        changed = _refresh(context, workspace, found, overwrite=overwrite)
+        findings = check(context, workspace, found) if findings.error is not None and changed else findings
     for files, plan in findings.good:
         say_done(f"{shown_path(files.manifest)} is valid: Source → Build → {' → '.join(plan.environments)}")
     for sentence in findings.not_checked:
@@ -66,7 +76,8 @@ def go_on(context: Context, workspace: Workspace, found: Sequence[PipelineFiles]
         if not _ask.can_ask():
             raise findings.error
         show_error(findings.error)
-        if _ask.confirm("\nMake another pipeline instead of mending this?", flag="--name"):
+        say()
+        if _ask.confirm("Make another pipeline instead of mending this?", flag="--name"):
             return False
         click.get_current_context().exit(1)
     for files, _ in findings.good:
@@ -81,6 +92,40 @@ def go_on(context: Context, workspace: Workspace, found: Sequence[PipelineFiles]
         commands.insert(0, f'git add {folder} && git commit -m "Building with copilot" && git push')
     say_next(*commands[:_MOST_COMMANDS])
     return True
+
+
+def _keep_token(context: Context, found: Sequence[PipelineFiles], token: str | None) -> None:
+    """Keep the token that is given, or typed where one is missing, in the secret that the manifests name."""
+    secrets = list(dict.fromkeys(secret for files in found if (secret := _secret_of(files)) is not None))
+    if token:
+        if len(secrets) != 1:
+            which = "none of them has" if not secrets else f"they have several: {', '.join(secrets)}"
+            raise UsageError(
+                f"the pipelines that are here have no one secret for an access token; {which}",
+                hint="name a pipeline with `--name`" if secrets else "leave `--github-access-token` out",
+            )
+        keep_token(context, secrets[0], checked_token(token))
+        say_done(f"Token kept as {secrets[0]}")
+    elif token is None and _ask.can_ask():
+        with suppress(EngineUnavailableError, NotFoundError):  # whatever is wrong there is told by the checks
+            for secret in secrets:
+                if not has_token(context, secret):
+                    typed = _ask.password(f"Access token to keep as {secret}; enter: none:", flag="--github-access-token")
+                    if typed.strip():
+                        keep_token(context, secret, checked_token(typed))
+                        say_done(f"Token kept as {secret}")
+
+
+def _secret_of(files: PipelineFiles) -> str | None:
+    """The secret that a pipeline's manifest names, if it is one that can be kept here: AWS also takes the ARN of any."""
+    from copilot.manifest.loader import load
+    from copilot.manifest.pipeline import PipelineManifest
+
+    try:
+        name = load(files.manifest, PipelineManifest).model.source.properties.access_token_secret
+    except ManifestError:
+        return None
+    return name if name is not None and ":" not in name else None
 
 
 def check(context: Context, workspace: Workspace, found: Sequence[PipelineFiles]) -> _Findings:

@@ -76,10 +76,10 @@ def init(
     checkout = Checkout.find(workspace.root)
     if name is not None:
         _check_name(name)
-    if not (environments or url or git_branch or connection_name) and github_access_token is None:
+    if not (environments or url or git_branch or connection_name):
         there = [files for files in workspace.pipelines() if name in (None, files.name, files.manifest.parent.name)]
         if there:
-            if imports.go_on(context, workspace, there, overwrite=overwrite):
+            if imports.go_on(context, workspace, there, token=github_access_token, overwrite=overwrite):
                 return
             name = _another_name(workspace)
     files = workspace.pipeline_files(name)
@@ -107,7 +107,8 @@ def init(
     wanted = _wanted(workspace, files, answers)
     refused = _refused(context, workspace, files, wanted, overwrite=overwrite)
     with _files.written([file for file in wanted if file not in refused]) as changed:
-        keep_token(context, access)
+        if access.secret is not None and access.token is not None:
+            keep_token(context, access.secret, access.token)
     if access.label:
         _say_found(access.label, access.said, access.origin)
     if len(order) > 1:
