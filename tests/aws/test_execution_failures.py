@@ -13,7 +13,7 @@ from copilot.aws.pipeline_logs import PipelineLogs
 from copilot.aws.pipeline_values import ActionExecution
 from copilot.errors import NotFoundError
 from tests.aws.recorded import Happening as Event
-from tests.aws.recorded import Recording, arn, own, recorded
+from tests.aws.recorded import Recording, arn, own, recorded, stack
 from tests.aws.recorded_json import JsonRecording, Refusal, recorded_json
 
 BEGAN = 1_800_000_000.0
@@ -97,15 +97,19 @@ def phase(status: str, message: str = "") -> Any:
 @pytest.mark.parametrize(
     ("build", "reason"),
     [
-        (FAILED, "make test in phase build: exit 2"),
-        (phase("FAILED", "Error while executing command: a\nb. Reason: exit status 1"), "a in phase pre_build: exit 1"),
-        (phase("FAILED", "Error while executing command: a. Reason: it is gone."), "a in phase pre_build: it is gone"),
+        (FAILED, "`make test` in phase build: exit 2"),
+        (phase("FAILED", "Error while executing command: a\nb. Reason: exit status 1"), "`a …` in phase pre_build: exit 1"),
+        (phase("FAILED", "Error while executing command: a. Reason: it is gone."), "`a` in phase pre_build: it is gone"),
         (
             phase("FAILED", "YAML_FILE_ERROR: stat buildspec.yml:\n no such file."),
             "phase pre_build: YAML_FILE_ERROR: stat buildspec.yml: no such file",
         ),
         (phase("TIMED_OUT", "BUILD_TIMED_OUT"), "phase pre_build took longer than the 30 minutes that a build may"),
         (phase("FAULT"), "phase pre_build fault"),
+        (
+            phase("FAILED", f"Error while executing command: {'a' * 99}. Reason: exit status 1"),
+            f"`{'a' * 59}…` in phase pre_build: exit 1",
+        ),
         (phase("SUCCEEDED"), None),
         ({}, None),
     ],
@@ -127,8 +131,11 @@ def test_a_build_that_failed(codebuild: JsonRecording, failures: Failures) -> No
     events = [{"timestamp": 1_800_000_000_000, "message": line} for line in lines]
     codebuild.on("GetLogEvents", {"events": events, "nextForwardToken": "f", "nextBackwardToken": "b"})
     for _ in range(2):
-        assert failures.of("shop", BUILD) == Failure("make test in phase build: exit 2", ("$ make test", "1 failed"))
+        assert failures.of("shop", BUILD) == Failure("`make test`: exit 2", ("$ make test", "1 failed"))
     assert codebuild.operations().count("GetLogEvents") == 1
+    hook = failures.of("shop", replace(BUILD, id="a3", category="Build"))
+    assert hook is not None
+    assert hook.summary == "`make test` in phase build: exit 2"
 
 
 def test_a_build_that_aws_has_forgotten(codebuild: JsonRecording, failures: Failures) -> None:
@@ -159,6 +166,17 @@ def test_a_deployment_that_failed(cloudformation: Recording, failures: Failures)
         "`Service` (AWS::ECS::Service) could not be updated: no such image",
         ("`Alarm` (AWS::ECS::Service) could not be updated: too many alarms",),
     )
+
+
+def test_a_stack_that_cannot_be_updated(cloudformation: Recording, failures: Failures) -> None:
+    cloudformation.happens("shop-test-api", [])
+    cloudformation.on("DescribeStacks", stack("shop-test-api", "ROLLBACK_COMPLETE"))
+    refused = replace(DEPLOY, error="Stack:arn is in ROLLBACK_COMPLETE state and can not be updated.")
+    found = failures.of("shop", refused)
+    assert found is not None
+    assert found.summary == "stack `shop-test-api` cannot be updated: it could not be created (ROLLBACK_COMPLETE)"
+    assert "aws cloudformation delete-stack --stack-name shop-test-api" in found.details[0]
+    assert failures.of("shop", replace(DEPLOY, id="a9", error="something else")) is None
 
 
 def test_a_deployment_to_an_environment_that_is_gone(aws: Aws) -> None:

@@ -6,18 +6,22 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from copilot.aws import stack_states as states
 from copilot.aws.build_logs import find_build
 from copilot.aws.client import Aws
 from copilot.aws.execution_values import Failure
 from copilot.aws.pipeline_logs import PipelineLogs
 from copilot.aws.pipeline_structure import environment_of
 from copilot.aws.pipeline_values import ActionExecution
+from copilot.aws.stacks import Stacks
 from copilot.errors import CopilotError
 
 if TYPE_CHECKING:
     from mypy_boto3_codebuild.type_defs import BuildTypeDef
 
 _LINES = 20
+_LONGEST_COMMAND = 60
+"""Characters of a command that a message quotes."""
 _COMMAND = re.compile(
     r"Error while executing command: (?P<command>.*?)\.? Reason: (?:exit status (?P<code>\d+)|(?P<why>.*))", re.DOTALL
 )
@@ -52,13 +56,16 @@ class Failures:
         if action.provider == "CodeBuild" and action.external_id:
             build = find_build(self._aws, action.external_id)
             lines = self._logs.tail(action, self._aws, _LINES)
-            reason = reason_of(build) if build is not None else None
-            return Failure(reason or action.error or "the build failed", lines)
+            reason = (reason_of(build) if build is not None else None) or action.error or "the build failed"
+            if action.category == "Test":
+                # Test commands are no buildspec to whoever wrote them: they know no phases.
+                reason = reason.replace(" in phase build:", ":", 1)
+            return Failure(reason, lines)
         if action.provider == "CloudFormation":
             environment = environment_of(action.stage)
             inside = self._inside(app, environment) if environment is not None else self._aws
             causes = self._logs.tail(action, inside, _LINES)
-            return Failure(causes[0], causes[1:]) if causes else None
+            return Failure(causes[0], causes[1:]) if causes else _refused(inside, action)
         return None
 
 
@@ -73,8 +80,23 @@ def reason_of(build: BuildTypeDef) -> str | None:
         if status == "TIMED_OUT":
             return f"{where} took longer than the {build['timeoutInMinutes']} minutes that a build may"
         if match := _COMMAND.fullmatch(message):
-            command = next(iter(match["command"].strip().splitlines()), "")
             why = f"exit {match['code']}" if match["code"] else match["why"]
-            return f"{command} in {where}: {why.rstrip('.')}"
+            return f"{_quoted(match['command'])} in {where}: {why.rstrip('.')}"
         return f"{where}: {' '.join(message.split()).rstrip('.')}" if message else f"{where} {status.lower()}"
     return None
+
+
+def _refused(inside: Aws, action: ActionExecution) -> Failure | None:
+    """A stack on which CloudFormation does not begin before a person has done something to it."""
+    stack = Stacks(inside).find(action.configuration.get("StackName", ""))
+    if stack is None or stack.status not in action.error:
+        return None
+    refusal = states.refusal(stack, inside.region, rollback=True)
+    return Failure(refusal.message, (refusal.hint,) if refusal.hint else ()) if refusal is not None else None
+
+
+def _quoted(command: str) -> str:
+    first, *more = command.strip().split("\n")
+    if len(first) > _LONGEST_COMMAND:
+        return f"`{first[: _LONGEST_COMMAND - 1]}…`"
+    return f"`{first}{' …' if more else ''}`"
