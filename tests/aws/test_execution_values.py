@@ -350,6 +350,8 @@ def test_failures() -> None:
     assert (explained.summary, explained.details) == ("make test in phase build: exit 1", ("$ make test", "no"))
     silent = in_stage(stages([replace(BUILD, status="Failed")], "Failed")["Build"])["Build"]
     assert silent.summary == "failed"
+    unfetched = replace(SOURCE, status="Failed", error="Connection arn:c is not available")
+    assert in_stage(stages([unfetched], "Failed")["Source"])["Code"].summary == "Connection arn:c is not available"
 
 
 def test_what_went_well_is_told_without_arns() -> None:

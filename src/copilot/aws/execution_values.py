@@ -316,17 +316,17 @@ def _action(run: ActionExecution, action: Action | None, order: int, failure: Fa
 
 def _in_short(run: ActionExecution) -> str:
     """What came of an action, in a line."""
-    if run.category == "Source" and "CommitId" in run.variables:
-        commit = run.variables["CommitId"][:7]
-        return f"{run.variables['BranchName']} @ {commit}" if "BranchName" in run.variables else commit
-    if run.category == "Source":
-        return _first_line(message_in(run.summary))
     if run.category == "Approval":
         return decision_of(run)
     if run.status == "Abandoned":
         return "abandoned"
     if run.status == "Failed":
         return _first_line(run.error) or _first_line(run.summary) or "failed"
+    if run.category == "Source" and "CommitId" in run.variables:
+        commit = run.variables["CommitId"][:7]
+        return f"{run.variables['BranchName']} @ {commit}" if "BranchName" in run.variables else commit
+    if run.category == "Source":
+        return _first_line(message_in(run.summary))
     # AWS's own words for what went well name nothing but ARNs.
     return "" if "arn:" in run.summary else _first_line(run.summary)
 
