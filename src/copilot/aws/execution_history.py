@@ -77,11 +77,14 @@ class History:
 
     def find(self, pipeline: DeployedPipeline, execution_id: str) -> PipelineExecutionSummaryTypeDef | None:
         """An execution by its id; None if it is not among those that AWS keeps, or not yet."""
-        for page in self._pages(pipeline, _FEW):
-            for data in page:
-                if data.get("pipelineExecutionId") == execution_id:
-                    return data
-        return None
+
+        def is_it(data: PipelineExecutionSummaryTypeDef) -> bool:
+            return data.get("pipelineExecutionId") == execution_id
+
+        found = next(filter(is_it, self.executions(pipeline, _FEW)), None)
+        if found is not None or not self._exists(pipeline, execution_id):
+            return found
+        return next((data for page in self._pages(pipeline, _PAGE) for data in page if is_it(data)), None)
 
     def require(self, pipeline: DeployedPipeline, execution_id: str) -> PipelineExecutionSummaryTypeDef:
         """An execution by its id. Raises NotFoundError."""
@@ -128,6 +131,14 @@ class History:
             if found:
                 raise UsageError(f"several executions begin with `{word}`", hint=f"it is one of: {', '.join(found)}")
         raise no_execution(pipeline, word)
+
+    def _exists(self, pipeline: DeployedPipeline, execution_id: str) -> bool:
+        with asking(pipeline, execution_id):
+            try:
+                self.client.get_pipeline_execution(pipelineName=pipeline.pipeline_name, pipelineExecutionId=execution_id)
+            except self.client.exceptions.PipelineExecutionNotFoundException:
+                return False
+        return True
 
     def _pages(self, pipeline: DeployedPipeline, size: int, **more: Any) -> Iterator[list[PipelineExecutionSummaryTypeDef]]:
         """Executions, newest first, asked for as far as they are looked at."""
