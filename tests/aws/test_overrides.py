@@ -156,8 +156,10 @@ def test_without_patches_a_template_is_as_it_was(folder: Path) -> None:
         ("- {op: remove, path: /Resources/Role/Type}", "1:16: resource `Role` must be a mapping with a `Type`"),
         (
             "- {op: replace, path: /Resources, value: []}",
-            "1:17: the template must have `Resources`, a mapping of names to what they are",
+            "1:17: `Resources` must be a mapping of names to what they are",
         ),
+        ("- {op: replace, path: /Resources, value: {}}", "1:17: the template must have `Resources`"),
+        ("- {op: replace, path: /Outputs, value: none}", "1:17: `Outputs` must be a mapping of names to what they are"),
         ("- {op: add, path: /Resource, value: {}}", "1:13: a template has no section `Resource` (did you mean `Resources`?)"),
         (
             "- {op: add, path: /Resources/Topic/Properties/TopicName, value: !Ref Roll}",
@@ -292,6 +294,40 @@ def test_paths_lead_where_the_standard_says(
             overridden(folder, dump(template))
     else:
         assert read_template(overridden(folder, dump(template))) == expected
+
+
+_VALUES = st.recursive(
+    st.booleans() | st.integers(0, 9) | st.sampled_from(["Role", "!Ref x", "${Topic}", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["Ref", "Fn::Sub", "Fn::GetAtt", "DependsOn", "Type", "a"]), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.data())
+def test_any_patch_makes_a_template_or_is_told_to_be_wrong(tmp_path_factory: pytest.TempPathFactory, draw: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    pointers = st.sampled_from(_pointers(read_template(TEMPLATE))) | st.text("/~01aR-", max_size=4)
+    patches = draw.draw(
+        st.lists(
+            st.fixed_dictionaries(
+                {"op": st.sampled_from(["add", "remove", "replace", "move"]), "path": pointers}, optional={"value": _VALUES}
+            ),
+            max_size=3,
+        )
+    )
+    (folder / "cfn.patches.yml").write_text(dump(patches))  # type: ignore[arg-type] # a list is written as well
+    try:
+        made = overridden(folder, TEMPLATE)
+    except ManifestError as error:
+        found = error.diagnostics
+    else:
+        found = ()
+        assert read_template(made)["Resources"]
+        assert made == overridden(folder, TEMPLATE)
+    assert all(diagnostic.message and diagnostic.line > 0 for diagnostic in found)
 
 
 def _pointers(data: Any) -> list[str]:

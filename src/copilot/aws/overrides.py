@@ -27,21 +27,8 @@ CDK = "cdk.json"
 _FOLDER = "overrides"
 _KEYS = ("op", "path", "value")
 _OPERATIONS = ("add", "remove", "replace")
-_SECTIONS = frozenset(
-    {
-        "AWSTemplateFormatVersion",
-        "Conditions",
-        "Description",
-        "Hooks",
-        "Mappings",
-        "Metadata",
-        "Outputs",
-        "Parameters",
-        "Resources",
-        "Rules",
-        "Transform",
-    }
-)
+_OF_NAMES = frozenset({"Conditions", "Hooks", "Mappings", "Metadata", "Outputs", "Parameters", "Resources", "Rules"})
+_SECTIONS = _OF_NAMES | {"AWSTemplateFormatVersion", "Description", "Transform"}
 _BAD_ESCAPE = re.compile(r"~(?![01])")
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 _LISTED = 8
@@ -237,17 +224,22 @@ def _pointer(steps: tuple[str, ...]) -> str:
 
 def _faults(data: Mapping[str, Any], patches: list[_Patch]) -> Iterator[Diagnostic]:
     """In what the patched data is no template, each at the last patch that had to do with it."""
-    for section in data:
-        if section not in _SECTIONS:
+    broken = False
+    for section, content in data.items():
+        if section in _OF_NAMES and not isinstance(content, dict):
+            broken = True
+            yield _last(patches, section).problem(f"`{section}` must be a mapping of names to what they are")
+        elif section not in _SECTIONS:
             meant = suggestion(str(section), _SECTIONS)
             yield _last(patches, section).problem(
                 f"a template has no section `{section}`", f"did you mean `{meant}`?" if meant else None
             )
-    resources = data.get("Resources")
-    if not isinstance(resources, dict) or not resources:
-        yield _last(patches, "Resources").problem("the template must have `Resources`, a mapping of names to what they are")
+    if broken:
         return
-    for name, resource in resources.items():
+    if not data.get("Resources"):
+        yield _last(patches, "Resources").problem("the template must have `Resources`")
+        return
+    for name, resource in data["Resources"].items():
         if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
             yield _last(patches, "Resources", name).problem(f"resource `{name}` must be a mapping with a `Type`")
     # What a transform adds is not known here.

@@ -15,14 +15,14 @@ def missing_references(template: Mapping[str, Any]) -> list[tuple[str, str]]:
     Pseudo parameters, such as ``AWS::Region``, are always there.
 
     Args:
-        template: Plain data with the long forms of functions, whose ``Resources`` are a mapping.
+        template: Plain data with the long forms of functions, whose ``Resources`` and ``Outputs`` are mappings.
     """
     known = {*template["Resources"], *(template.get("Parameters") or {})}
     found: dict[tuple[str, str], None] = {}
     for section in ("Resources", "Outputs"):
         for user, part in (template.get(section) or {}).items():
             depends = part.get("DependsOn", []) if isinstance(part, Mapping) else []
-            named = [*([depends] if isinstance(depends, str) else depends), *references(part)]
+            named = [*(map(str, depends) if isinstance(depends, list) else [str(depends)]), *references(part)]
             found |= {(name, user): None for name in named if name not in known and not name.startswith("AWS::")}
     return list(found)
 
@@ -40,7 +40,8 @@ def references(value: Any) -> Iterator[str]:
         elif key == "Fn::GetAtt" and content:
             yield str(content[0] if isinstance(content, list) else str(content).partition(".")[0])
         elif key == "Fn::Sub" and isinstance(content, (str, list)) and content:
-            text, own = (content, {}) if isinstance(content, str) else (content[0], content[-1])
+            text = content if isinstance(content, str) else content[0]
+            own = content[1] if len(content) == 2 and isinstance(content[1], Mapping) else {}
             yield from (name for name in _IN_TEXT.findall(str(text)) if name not in own)
             yield from references(own)
         else:
