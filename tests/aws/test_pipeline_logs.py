@@ -265,11 +265,14 @@ def test_a_log_that_is_gone(aws: Aws, codebuild: JsonRecording) -> None:
     assert PipelineLogs(aws).tail(ACTION, aws, 20) == ()
 
 
-def test_the_tail_ends_where_the_first_phase_failed(aws: Aws, codebuild: JsonRecording, stream: None) -> None:
+def test_the_tail_is_that_of_the_first_phase_that_failed(aws: Aws, codebuild: JsonRecording, stream: None) -> None:
     del stream
     codebuild.on("BatchGetBuilds", build(("BUILD", "FAILED", "exit 2"), ("POST_BUILD", "FAILED", "exit 1"), ended=LONG_AGO))
     put(
         aws,
+        own_line("Entering phase INSTALL"),
+        own_line("Running command pip install pytest"),
+        "Collecting pytest\n",
         *complete("INSTALL"),
         own_line("Entering phase BUILD"),
         own_line("Running command make test"),
@@ -278,6 +281,7 @@ def test_the_tail_ends_where_the_first_phase_failed(aws: Aws, codebuild: JsonRec
     put(aws, own_line("Command did not exit successfully make test exit status 2"), *complete("BUILD", "FAILED", "exit 2"))
     put(
         aws,
+        own_line("Entering phase POST_BUILD"),
         own_line("Running command copilot pipeline build"),
         "error: the build phase failed\n",
         *complete("POST_BUILD", "FAILED"),

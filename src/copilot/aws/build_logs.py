@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -26,6 +26,7 @@ _KEPT = 16_384
 """Characters of the end of a log that are looked through for what ends it."""
 _OWN = re.compile(r"\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)? (?P<text>.*)")
 """A line of CodeBuild's own among those of the commands."""
+_ENTERING = "Entering phase "
 _RUNNING = "Running command "
 _COMPLETE = re.compile(r"Phase complete: (?P<phase>\w+) State: (?P<state>\w+)")
 _CONTEXT = "Phase context status code:"
@@ -135,10 +136,10 @@ def find_build(aws: Aws, build_id: str) -> BuildTypeDef | None:
 
 
 def last_lines(aws: Aws, build_id: str, lines: int, *, grace: float = GRACE) -> tuple[str, ...]:
-    """The last lines that were printed before the first phase of a build failed; commands as ``$ make test``.
+    """The last lines that were printed in the first phase of a build that failed; commands as ``$ make test``.
 
-    What follows is often a second failure: of a phase that needs what the first one did not make. A build that printed
-    nothing has what CodeBuild says of it.
+    What follows is often a second failure: of a phase that needs what the first one did not make. Where that phase printed
+    nothing there is what CodeBuild says of it.
     """
     build = find_build(aws, build_id)
     if build is None:
@@ -151,22 +152,26 @@ def last_lines(aws: Aws, build_id: str, lines: int, *, grace: float = GRACE) -> 
         if not build.get("buildComplete") or _has_ended(build, printed) or time.time() >= deadline:
             break
         pauses.wait()
-    found = list(_before_failure(printed.splitlines()))[-lines:]
+    found = _of_failed_phase(printed.splitlines())[-lines:]
     return tuple(found) or tuple(map(str, _failures(build)))
 
 
-def _before_failure(lines: Sequence[str]) -> Iterator[str]:
+def _of_failed_phase(lines: Iterable[str]) -> list[str]:
+    found: list[str] = []
     for line in lines:
         own = _OWN.fullmatch(line)
         if own is None:
-            yield line
+            found.append(line)
             continue
         text = own["text"]
-        if text.startswith(_RUNNING):
-            yield f"$ {text.removeprefix(_RUNNING)}"
+        if text.startswith(_ENTERING):
+            found.clear()
+        elif text.startswith(_RUNNING):
+            found.append(f"$ {text.removeprefix(_RUNNING)}")
         complete = _COMPLETE.match(text)
         if complete and complete["state"] != "SUCCEEDED":
-            return
+            break
+    return found
 
 
 def _failures(build: BuildTypeDef) -> list[_Failure]:
