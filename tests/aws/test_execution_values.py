@@ -372,6 +372,8 @@ def test_what_went_well_is_told_without_arns() -> None:
         ({"status": "Failed", "summary": "rejected by Ben"}, "rejected by Ben"),
         ({"status": "Failed"}, "nobody approved it in time"),
         ({"status": "Failed", "error": "Timed out\nwell"}, "Timed out"),
+        ({"status": "Failed", "error": "Timed out", "by": "arn:aws:iam::1:user/ben"}, "Timed out"),
+        ({"status": "Failed", "by": "arn:aws:iam::1:user/ben"}, "rejected by ben"),
         ({"status": "Abandoned"}, "the execution was stopped"),
     ],
 )

@@ -341,7 +341,7 @@ def decision_of(run: ActionExecution) -> str:
     verdict = "approved" if run.status == "Succeeded" else "rejected"
     if said.startswith(verdict):  # by `copilot pipeline approve`, which knows who it was
         return said
-    if run.status == "Failed" and not said and not run.by:
+    if run.status == "Failed" and not said and (run.error or not run.by):
         return _first_line(run.error) or "nobody approved it in time"
     who = re.split("[/:]", run.by)[-1]
     return f"{verdict}{f' by {who}' if who else ''}{f': {said}' if said else ''}"

@@ -71,7 +71,8 @@ class Executions:
 
     def summary(self, pipeline: DeployedPipeline, execution: str) -> ExecutionSummary:
         """One line of an execution. Raises NotFoundError."""
-        return summary_of(self.history.require(pipeline, self.resolve(pipeline, execution)))
+        data = self.history.require(pipeline, self.resolve(pipeline, execution))
+        return summary_of(data, rollback_of=self._stage_rolled_back(pipeline, data))
 
     def plan(self, pipeline: DeployedPipeline) -> Plan:
         """The plan of a pipeline as it is now, without what only its CodeBuild projects know. Raises NotFoundError."""
@@ -115,7 +116,7 @@ class Executions:
         id_ = self.resolve(pipeline, execution)
 
         def status() -> str:
-            return self.summary(pipeline, id_).status
+            return summary_of(self.history.require(pipeline, id_)).status
 
         with asking(pipeline, id_, refusals=errors.stop_refusals(id_, status)):
             self.history.client.stop_pipeline_execution(
@@ -249,7 +250,7 @@ class Executions:
             late = time.monotonic() > deadline
             data = self.history.require(pipeline, id_) if late else self.history.find(pipeline, id_)
             if data is not None:
-                summary = summary_of(data, rollback_of=self._rolled_back.get(id_))
+                summary = summary_of(data, rollback_of=self._stage_rolled_back(pipeline, data))
                 if late or told(summary):
                     return summary
             pauses.wait()
