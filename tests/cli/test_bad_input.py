@@ -368,7 +368,8 @@ def test_the_command_line_itself(shop: Shop, line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["env init", "svc init", "secret init", "deploy", "env delete", "svc show", "app delete", "pipeline init"]
+    "line",
+    ["env init", "svc init", "secret init", "deploy", "env delete", "svc show", "app delete", "pipeline init --name other"],
 )
 def test_nobody_to_ask(shop: Shop, line: str) -> None:
     said = shop.refused(*line.split(), code=2)

@@ -198,6 +198,7 @@ def test_a_broken_manifest_is_explained_also_where_another_one_is_wanted(cli: Cl
     result = cli("pipeline", "init", "-e", "test,prod", "-t", "")
     assert result.exit_code == 1
     assert "without an approval" in result.stderr
+    assert "copilot/pipeline.yml and copilot/buildspec.yml already say something else; nothing was changed" in result.stderr
     assert "replace what is there with `--overwrite`" in result.stderr
     cli.ok("pipeline", "init", "-e", "test,prod", "-t", "", "--overwrite")
     cli.ok("pipeline", "validate")

@@ -12,7 +12,7 @@ import click
 from copilot.cli import _ask
 from copilot.cli._context import Context
 from copilot.cli._options import app_option, names
-from copilot.cli._output import dim, green, has_symbols, say, say_next, shown_path
+from copilot.cli._output import dim, green, has_symbols, say, say_next, show_error, shown_path
 from copilot.cli._root import command
 from copilot.cli.pipeline import _files, _repository, imports
 from copilot.cli.pipeline._manifest import own_workspace
@@ -179,14 +179,14 @@ def _wanted(workspace: Workspace, files: PipelineFiles, answers: PipelineAnswers
 def _refused(
     context: Context, workspace: Workspace, files: PipelineFiles, wanted: Sequence[_files.Wanted], *, overwrite: bool
 ) -> list[_files.Wanted]:
-    """Files to be kept. Raises ConflictError where nobody can be asked, or ManifestError if what is there is broken besides."""
+    """Files to be kept. Raises ConflictError where nobody can be asked; what is there is explained first if it is broken."""
     try:
         return _files.refused(wanted, overwrite=overwrite)
-    except ConflictError as conflict:
+    except ConflictError:
         error = imports.check(context, workspace, [files]).error if files.manifest.is_file() else None
         if error is not None:
-            error.hint = conflict.hint
-            raise error from None
+            show_error(error)
+            say()
         raise
 
 
