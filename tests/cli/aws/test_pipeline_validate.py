@@ -157,6 +157,30 @@ def test_several_pipelines(shop: Aws, web: None, cli: Cli) -> None:
     assert place == (1, 7, "there is another pipeline `main`, in copilot/pipelines/main/manifest.yml")
 
 
+@pytest.mark.parametrize("region", ["eu-west-1", ""])
+def test_overrides_are_checked_as_well(web: None, cli: Cli, monkeypatch: pytest.MonkeyPatch, region: str) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent/config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent/credentials")
+    if region:
+        monkeypatch.setenv("AWS_REGION", region)
+    folder = Path("copilot", "pipelines", "main", "overrides")
+    folder.mkdir()
+    patch = "- op: replace\n  path: /Resources/Pipeline/Properties/ExecutionMode\n  value: QUEUED\n"
+    (folder / "cfn.patches.yml").write_text(patch)
+    assert places(cli) == []
+    (folder / "cfn.patches.yml").write_text(patch.replace("Pipeline/", "Pipelines/"))
+    (line, _, message) = places(cli)[0]
+    assert (line, "Pipelines" in message) == (2, True)
+    (folder / "cfn.patches.yml").write_text(patch)
+    of_web = Path("copilot", "web", "overrides", "cfn.patches.yml")
+    of_web.parent.mkdir()
+    of_web.write_text("- op: remove\n")
+    assert places(cli) != []
+
+
 def test_packaging_says_the_same(shop: Aws, web: None, cli: Cli) -> None:
     before = shop.cloudformation.list_stacks()["StackSummaries"]
     write(MANIFEST + "    require_approval: true\n  - name: nowhere\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from copilot.cli._context import Context
 from copilot.errors import ConflictError, CopilotError, EngineUnavailableError, UnsupportedError
 
 if TYPE_CHECKING:
-    from copilot.errors import Problem
+    from copilot.errors import Diagnostic, Problem
     from copilot.manifest.pipeline import PipelineManifest
     from copilot.release.plan import Plan
     from copilot.validation import Refusals
@@ -24,11 +25,13 @@ class Checks:
     Attributes:
         environments: Those of the application; None if they are not known.
         refusals: What the engine finds wrong besides; None if there is nothing else.
+        overrides: What is wrong with the overrides of a pipeline that is right, and of its workloads; None if there are none.
         not_checked: What could not be checked, and why: sentences without a full stop. Some are only known after the checks.
     """
 
     environments: tuple[str, ...] | None = None
     refusals: Refusals | None = None
+    overrides: Callable[[PipelineFiles, PipelineManifest, Plan], list[Diagnostic]] | None = None
     not_checked: list[str] = field(default_factory=list)
 
 
@@ -71,11 +74,22 @@ def _of_this_machine(context: Context) -> Checks:
 
 
 def _of_aws(context: Context) -> Checks:
+    from copilot.aws.overrides import check_overrides, workload_overrides
     from copilot.aws.pipeline_lookup import look_up, without_aws
+    from copilot.aws.pipeline_package import override_faults
     from copilot.aws.store import Store
     from copilot.aws.templates.pipeline.checks import problems
+    from copilot.release.plan import DeployAction
 
+    workspace = context.require_workspace()
     region: str | None = None
+
+    def overrides(files: PipelineFiles, manifest: PipelineManifest, plan: Plan) -> list[Diagnostic]:
+        actions = (action for stage in plan.stages for action in stage.actions)
+        workloads = sorted({action.workload for action in actions if isinstance(action, DeployAction)})
+        of_workloads = (fault for name in workloads for fault in check_overrides(workload_overrides(workspace, name)))
+        return [*override_faults(workspace, files, without_aws(manifest, plan, region)), *of_workloads]
+
     try:
         aws = context.aws.aws
         region = aws.region
@@ -84,7 +98,7 @@ def _of_aws(context: Context) -> Checks:
         records = {record.name: record for record in store.environments(application.name)}
     except CopilotError as error:
         reason = f"its environments, and what else it needs on AWS, were not checked: {error.message}"
-        return Checks(None, lambda manifest, plan: problems(without_aws(manifest, plan, region)), [reason])
+        return Checks(None, lambda manifest, plan: problems(without_aws(manifest, plan, region)), overrides, [reason])
 
     def refusals(manifest: PipelineManifest, plan: Plan) -> list[Problem]:
         found = look_up(aws, application, records, manifest, plan)
@@ -92,5 +106,5 @@ def _of_aws(context: Context) -> Checks:
         made.not_checked = list(dict.fromkeys([*made.not_checked, *reasons]))
         return [*found.problems, *found.lacking, *problems(found.settings)]
 
-    made = Checks(tuple(records), refusals)
+    made = Checks(tuple(records), refusals, overrides)
     return made

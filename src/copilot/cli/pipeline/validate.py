@@ -42,7 +42,9 @@ def validate(context: Context, name: str | None, as_json: bool) -> None:
         known = checks(context)
         for files in pipelines:
             try:
-                good.append((files, *check_pipeline(workspace, files, known.environments, refusals=known.refusals)))
+                document, plan = check_pipeline(workspace, files, known.environments, refusals=known.refusals)
+                good.append((files, document, plan))
+                problems += known.overrides(files, document.model, plan) if known.overrides is not None else ()
             except ManifestError as error:
                 problems += error.diagnostics
     problems += _same_names([document for _, document, _ in good])
