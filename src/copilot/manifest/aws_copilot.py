@@ -51,7 +51,7 @@ _MACHINERY = re.compile(r"\bcopilot-linux\b|\bpl_envs\b|\b(?:svc|job)_(?:list|ls
 _WORK = re.compile(r"copilot-linux (?:svc|job|env) package|docker build")
 """What has to come after a person's own preparations."""
 _INSIDE = _any_of(
-    r"(?:svc_ls_result|svc_list|svcs|job_ls_result|job_list|jobs|tag|WORKLOADS)=.*",
+    r"(?:pipeline|pl_envs|stages|svc_ls_result|svc_list|svcs|job_ls_result|job_list|jobs|tag|WORKLOADS)=.*",
     r"for \w+ in .*|\./copilot-linux (?:env upgrade|(?:svc|job|env) package) .*",
     r"if \[ .* \]; ?then|fi|done|do|then|continue|exit 1",
     r"echo \"(?:No services or jobs found|Cloudformation stack and config files were not generated).*",

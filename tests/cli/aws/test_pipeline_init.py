@@ -347,7 +347,10 @@ def test_pipelines_of_aws_copilot_are_gone_on_with(shop: Aws, cli: Cli) -> None:
     assert "copilot-linux" not in BUILDSPEC.read_text()
 
     BUILDSPEC.write_text(aws_copilot.EARLY_BUILDSPEC)
-    assert "which do not know the runtime `docker`" in cli.ok("pipeline", "init").stderr
+    MANIFEST.write_text(MANIFEST.read_text() + "build: {image: 'aws/codebuild/amazonlinux2-x86_64-standard:3.0'}\n")
+    old = cli.ok("pipeline", "init", "--overwrite").stderr
+    assert "which do not know the runtime `docker`" in old
+    assert "needs Python 3.11 or newer in its image, aws/codebuild/amazonlinux2-x86_64-standard:3.0" in old
 
 
 @pytest.mark.usefixtures("shop")

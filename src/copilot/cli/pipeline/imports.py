@@ -80,8 +80,11 @@ def go_on(context: Context, workspace: Workspace, found: Sequence[PipelineFiles]
         if _ask.confirm("Make another pipeline instead of mending this?", flag="--name"):
             return False
         click.get_current_context().exit(1)
-    for files, _ in findings.good:
+    for files, plan in findings.good:
         workspace.pipeline(files.name)
+        image = next(iter(_images(plan)), None) if changed and context.on_aws else None
+        if image is not None:
+            say(f"  The build of {files.name} needs Python 3.11 or newer in its image, {image}.")
     which = "The pipeline is" if len(found) == 1 else f"{len(found)} pipelines are"
     say(f"{which} valid; {_written(changed)}.")
     if _ask.can_ask() and not _ask.confirm("Go on with what is there? (no: make another pipeline)", flag="--name", default=True):
@@ -92,6 +95,14 @@ def go_on(context: Context, workspace: Workspace, found: Sequence[PipelineFiles]
         commands.insert(0, f'git add {folder} && git commit -m "Building with copilot" && git push')
     say_next(*commands[:_MOST_COMMANDS])
     return True
+
+
+def _images(plan: Plan) -> Iterator[str]:
+    """The image that a manifest names for the build."""
+    from copilot.release.plan import BuildAction
+
+    actions = (action for stage in plan.stages for action in stage.actions)
+    return (action.image for action in actions if isinstance(action, BuildAction) and action.image is not None)
 
 
 def _keep_token(context: Context, found: Sequence[PipelineFiles], token: str | None) -> None:
