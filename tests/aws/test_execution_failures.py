@@ -63,6 +63,7 @@ def codebuild(aws_environment: str, monkeypatch: pytest.MonkeyPatch) -> Iterator
     del aws_environment
     with recorded_json() as recording:
         monkeypatch.setenv("AWS_ENDPOINT_URL_CODEBUILD", recording.url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CODECONNECTIONS", recording.url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", recording.url)
         yield recording
 
@@ -80,7 +81,7 @@ def aws(codebuild: JsonRecording, cloudformation: Recording) -> Iterator[Aws]:
     del codebuild, cloudformation
     made = connect()
     yield made
-    for service in ("codebuild", "logs", "cloudformation"):
+    for service in ("codebuild", "codeconnections", "logs", "cloudformation"):
         made.client(service).close()
 
 
@@ -184,6 +185,19 @@ def test_a_deployment_to_an_environment_that_is_gone(aws: Aws) -> None:
         raise NotFoundError(f"application `{app}` has no environment `{environment}`")
 
     assert Failures(aws, PipelineLogs(aws), inside).of("shop", DEPLOY) is None
+
+
+def test_code_that_could_not_be_fetched(codebuild: JsonRecording, failures: Failures) -> None:
+    arn_ = "arn:aws:codestar-connections:us-east-1:123456789012:connection/5f0d"
+    fetch = replace(BUILD, category="Source", provider="CodeStarSourceConnection", configuration={"ConnectionArn": arn_})
+    known = {"ConnectionArn": arn_, "ConnectionName": "ours", "ProviderType": "GitHub"}
+    codebuild.on("GetConnection", {"Connection": {**known, "ConnectionStatus": "PENDING"}})
+    found = failures.of("shop", fetch)
+    assert found is not None
+    assert found.summary == "connection `ours` to GitHub is not allowed yet"
+    assert "https://us-east-1.console.aws.amazon.com/codesuite/settings/123456789012/us-east-1" in found.details[0]
+    codebuild.on("GetConnection", {"Connection": {**known, "ConnectionStatus": "AVAILABLE"}})
+    assert failures.of("shop", replace(fetch, id="a4")) is None
 
 
 def test_other_actions_say_themselves_why_they_failed(failures: Failures) -> None:

@@ -359,6 +359,8 @@ def test_what_went_well_is_told_without_arns() -> None:
     deployed = replace(API, summary=f"Stack {arn} was updated.", external_url="https://console/x")
     action = in_stage(stages([deployed])["DeployTo-test"])["CreateOrUpdate-api-test"]
     assert (action.summary, action.url) == ("", None)
+    invoked = replace(ran("DeployTo-test", "Warm-up"), summary="warm\nvery")
+    assert in_stage(stages([invoked])["DeployTo-test"])["Warm-up"].summary == "warm"
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from copilot.aws import stack_states as states
 from copilot.aws.build_logs import find_build
 from copilot.aws.client import Aws
+from copilot.aws.connections import AVAILABLE, Connections, console_url
 from copilot.aws.execution_values import Failure
 from copilot.aws.pipeline_logs import PipelineLogs
-from copilot.aws.pipeline_structure import environment_of
+from copilot.aws.pipeline_structure import THROUGH_CONNECTION, environment_of
 from copilot.aws.pipeline_values import ActionExecution
 from copilot.aws.stacks import Stacks
 from copilot.errors import CopilotError
@@ -66,7 +67,19 @@ class Failures:
             inside = self._inside(app, environment) if environment is not None else self._aws
             causes = self._logs.tail(action, inside, _LINES)
             return Failure(causes[0], causes[1:]) if causes else _refused(inside, action)
+        if action.provider == THROUGH_CONNECTION:
+            return self._not_allowed(action)
         return None
+
+    def _not_allowed(self, action: ActionExecution) -> Failure | None:
+        """A connection that waits for a person, which is why nothing could be fetched."""
+        connection = Connections(self._aws).get(action.configuration.get("ConnectionArn", ""))
+        if connection.status == AVAILABLE:
+            return None
+        return Failure(
+            f"connection `{connection.name}` to {connection.provider} is not allowed yet",
+            (f"allow it at {console_url(connection)}", "then run `copilot pipeline retry`"),
+        )
 
 
 def reason_of(build: BuildTypeDef) -> str | None:

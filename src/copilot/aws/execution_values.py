@@ -327,8 +327,8 @@ def _in_short(run: ActionExecution) -> str:
         return f"{run.variables['BranchName']} @ {commit}" if "BranchName" in run.variables else commit
     if run.category == "Source":
         return _first_line(message_in(run.summary))
-    # AWS's own words for what went well name nothing but ARNs.
-    return "" if "arn:" in run.summary else _first_line(run.summary)
+    # Of a stack, AWS only says again that it was created or updated.
+    return "" if run.category == "Deploy" or "arn:" in run.summary else _first_line(run.summary)
 
 
 def decision_of(run: ActionExecution) -> str:

@@ -26,7 +26,7 @@ def test_a_deployment_that_goes_well_and_one_that_fails(shop: Aws, repositories:
         return engine.execution(APP, "main", execution)
 
     source = ended().stages[0].actions[0]
-    assert (source.status, "is not available" in source.summary) == ("Failed", True)
+    assert (source.status, source.summary) == ("Failed", f"connection `{CONNECTION}` to GitHub is not allowed yet")
     allow_connection(emulator, CONNECTION)
     first = engine.retry(APP, "main", ended().summary.id[:8]).id
     released = ended(first)
