@@ -28,6 +28,7 @@ from moto.core.utils import unix_time, utcnow
 from copilot.errors import CopilotError, ManifestError
 from copilot.local.artifacts import ArtifactStore
 from copilot.local.buildspec import BuildRequest, BuildResult, BuildRunner, resolve_secrets
+from copilot.local.buildspec import run as run_of_buildspecs
 from copilot.local.home import Home
 from copilot.manifest.buildspec import Buildspec
 from copilot.manifest.loader import parse
@@ -40,6 +41,8 @@ from tests.aws.pipelines.runs import ActionFailedError, ActionRun, Run
 
 _BEFORE = ("SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE")
 _UPLOAD = "UPLOAD_ARTIFACTS"
+_GRACE = 0.5
+"""Seconds between asking a build's processes to end and killing them."""
 
 
 class Project(CloudFormationModel):
@@ -417,5 +420,6 @@ def _hand_on(build: _Build, store: ArtifactStore) -> None:
 
 
 def mend() -> None:
-    """Let moto's projects be in stacks, and its builds run."""
+    """Let moto's projects be in stacks, and its builds run. Those that are stopped get little time to end by themselves."""
     codebuild_backends.backend = Builds
+    setattr(run_of_buildspecs, "GRACE_PERIOD", _GRACE)  # noqa: B010 - the type checker lets no constant be assigned

@@ -121,6 +121,15 @@ def repositories(aws_environment: str, repositories_folder: Path, tmp_path: Path
 
 
 @pytest.fixture
+def quick_shop(aws: Aws) -> Aws:
+    """Application `shop` with environments `test` and `prod` that have no more than their roles: enough for pipelines."""
+    Applications(aws, pause=0.01).create(APP)
+    for name in ("test", "prod"):
+        Environments(aws, pause=0.01).init(APP, name)
+    return aws
+
+
+@pytest.fixture
 def shop(aws: Aws) -> Aws:
     """Application `shop` with environments `test` and `prod`."""
     Applications(aws, pause=0.01).create(APP)

@@ -1,10 +1,13 @@
 """Stacks that tell what becomes of their resources, and roll back when one of them fails.
 
 In moto only the stack itself has events, and a change set that fails leaves it half way, with an error of the server's own.
+Resources are made after those that they refer to, and each once.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 from moto.cloudformation import parsing
@@ -12,6 +15,7 @@ from moto.cloudformation.models import CloudFormationBackend, Event, Stack, clou
 
 _create, _execute = parsing.parse_and_create_resource, CloudFormationBackend.execute_change_set
 _TOLD = "emulated_told"
+_WORD = re.compile(r"[A-Za-z0-9]+")
 
 _Place = tuple[Any, str, str, str, dict[str, Any]]
 """The map of resources, account and region; name and declaration of the resource."""
@@ -62,6 +66,48 @@ def _updating(update: Any) -> Any:
     return updated
 
 
+def _ordering(update: Any) -> Any:
+    def updated(self: parsing.ResourceMap, template: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
+        update(self, {**template, "Resources": _in_order(template["Resources"])}, parameters)
+
+    return updated
+
+
+def _in_order(resources: dict[str, Any]) -> dict[str, Any]:
+    """Each after those that it refers to."""
+    ordered: dict[str, Any] = {}
+
+    def add(name: str) -> None:
+        if name in resources and name not in ordered and name not in visited:
+            visited.add(name)
+            for each in _references(resources[name]):
+                add(each)
+            ordered[name] = resources[name]
+
+    visited: set[str] = set()
+    for name in resources:
+        add(name)
+    return ordered
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, each in value.items():
+            if key in {"Ref", "DependsOn", "Fn::GetAtt", "Fn::Sub"}:
+                yield from _names(each)
+            yield from _references(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _references(each)
+
+
+def _names(value: Any) -> Iterator[str]:
+    """What text, or a list of texts, of a reference names: ``Role``, ``Role.Arn``, ``${Role}-${Role.Arn}``."""
+    for text in value if isinstance(value, list) else [value]:
+        if isinstance(text, str):
+            yield from _WORD.findall(text)
+
+
 def _executing(execute: Any) -> Any:
     def execute_change_set(self: CloudFormationBackend, change_set_name: str, stack_name: str | None = None) -> None:
         change_set: Any = self.describe_change_set(change_set_name)
@@ -98,5 +144,6 @@ def mend() -> None:
     setattr(parsing, "parse_and_create_resource", _created)  # noqa: B010 - the type checker lets no function be assigned
     update = _updating(parsing.parse_and_update_resource)
     setattr(parsing, "parse_and_update_resource", update)  # noqa: B010 - likewise
+    setattr(parsing.ResourceMap, "update", _ordering(parsing.ResourceMap.update))  # noqa: B010 - likewise
     execute = _executing(CloudFormationBackend.execute_change_set)
     setattr(CloudFormationBackend, "execute_change_set", execute)  # noqa: B010 - likewise

@@ -5,111 +5,35 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from copilot.aws.client import Aws
-from copilot.aws.pipeline_package import package_pipeline
-from copilot.aws.stack_values import StackRequest
+from copilot.aws.applications import Applications
+from copilot.aws.client import Aws, connect
+from copilot.aws.environments import Environments
 from copilot.aws.stacks import Stacks
-from copilot.workspace import Workspace
-from tests.aws.pipelines.conftest import APP, Repositories, Repository, allow_connection, wait_for
+from copilot.errors import DeploymentError
+from tests.aws.conftest import running
+from tests.aws.pipelines.conftest import APP, Repositories, allow_connection, reset, wait_for
+from tests.aws.pipelines.project import BROKEN, CONNECTION, Project
 
-CONNECTION = "copilot-ana-shop"
-BUILDSPEC = """\
-version: 0.2
-phases: {build: {commands: [sh build.sh]}}
-artifacts: {files: [infrastructure/*]}
+__all__ = ["BROKEN", "CONNECTION", "Project"]  # other tests take them from here
+
+PENDING = """\
+(trap '' TERM; sleep 300) &
+echo $! > FILE
+sleep 300 &
+echo $! >> FILE
+wait
 """
-BUILD = """\
-echo "building $CODEBUILD_RESOLVED_SOURCE_VERSION"
-mkdir infrastructure
-for environment in test prod; do
-  cp stack.yml infrastructure/web-$environment.stack.yml
-  echo '{"Parameters": {"Version": "'"$(cat version)"'"}}' > infrastructure/web-$environment.params.json
-done
-"""
-STACK = """\
-Parameters: {Version: {Type: String}}
-Resources:
-  Value:
-    Type: AWS::SSM::Parameter
-    Properties: {Name: !Sub '/${AWS::StackName}', Type: String, Value: !Ref Version, Description: VALUE}
-"""
-BROKEN = STACK.replace("VALUE", "!ImportValue nowhere")
-WEB = "name: web\ntype: Backend Service\nimage: {location: 'nginx:1'}\n"
-
-
-@dataclass
-class Project:
-    """A repository and its pipeline."""
-
-    aws: Aws
-    repository: Repository
-    name: str = ""
-
-    def write(self, stages: str, **source: str) -> None:
-        """Write what the pipeline is made of."""
-        properties = {"repository": self.repository.url, "branch": "main", **source}
-        manifest = (
-            f"name: main\nversion: 1\nsource: {{provider: GitHub, properties: {json.dumps(properties)}}}\nstages: {stages}\n"
-        )
-        files = {
-            "copilot/.workspace": f"application: {APP}\nengine: aws\n",
-            "copilot/web/manifest.yml": WEB,
-            "copilot/pipelines/main/manifest.yml": manifest,
-            "copilot/pipelines/main/buildspec.yml": BUILDSPEC,
-            "build.sh": BUILD,
-            "stack.yml": STACK,
-            "version": "1",
-        }
-        for name, text in files.items():
-            self.repository.write(name, text)
-
-    def deploy(self) -> None:
-        """Create or update the pipeline's stack."""
-        workspace = Workspace.find(self.repository.work)
-        package = package_pipeline(self.aws, workspace, workspace.pipeline("main"))
-        request = StackRequest(package.stack_name, package.template, tags=package.tags)
-        stack = Stacks(self.aws, pause=0.01).deploy(request)
-        assert stack is not None
-        resources = self.aws.cloudformation.list_stack_resources(StackName=package.stack_name)["StackResourceSummaries"]
-        self.name = next(each["PhysicalResourceId"] for each in resources if each["LogicalResourceId"] == "Pipeline")
-
-    def executions(self) -> list[dict[str, Any]]:
-        """Newest first."""
-        return list(self.aws.codepipeline.list_pipeline_executions(pipelineName=self.name)["pipelineExecutionSummaries"])  # type: ignore[arg-type]  # read as plain data
-
-    def status(self, index: int = 0) -> str:
-        """Of an execution, by its place in the list."""
-        found = self.executions()
-        return str(found[index]["status"]) if len(found) > index else ""
-
-    def actions(self, execution: str) -> dict[str, dict[str, Any]]:
-        """Newest attempts by the actions' names."""
-        answer: Any = self.aws.codepipeline.list_action_executions(
-            pipelineName=self.name, filter={"pipelineExecutionId": execution}
-        )
-        return {each["actionName"]: each for each in reversed(answer["actionExecutionDetails"])}
-
-    def stages(self) -> Mapping[str, dict[str, Any]]:
-        """The stages' states by name."""
-        answer: Any = self.aws.codepipeline.get_pipeline_state(name=self.name)
-        return {each["stageName"]: each for each in answer["stageStates"]}
-
-    def waiting(self, stage: str, action: str) -> dict[str, Any]:
-        """The approval that waits; empty if it does not."""
-        states = self.stages()[stage]["actionStates"]
-        latest: dict[str, Any] = next(each for each in states if each["actionName"] == action).get("latestExecution", {})
-        return latest if "token" in latest else {}
 
 
 @pytest.fixture
-def project(shop: Aws, repositories: Repositories) -> Project:
-    return Project(shop, repositories.create())
+def project(quick_shop: Aws, repositories: Repositories) -> Project:
+    return Project(quick_shop, repositories.create())
 
 
 def test_a_release_from_the_connection_to_production(project: Project, emulator: str) -> None:
@@ -171,3 +95,123 @@ def put_approval(project: Project, token: str) -> None:
         result={"summary": "good", "status": "Approved"},
         token=token,
     )
+
+
+def test_a_deployment_that_fails_is_rolled_back_and_says_why(project: Project, emulator: str) -> None:
+    project.write()
+    project.repository.write("stack.yml", BROKEN)
+    execution = project.run(emulator)
+    wait_for(lambda: project.status() == "Failed")
+    error = project.actions(execution)["CreateOrUpdate-web-test"]["output"]["executionResult"]["errorDetails"]
+    assert error["code"] == "JobFailed"
+    assert "ROLLBACK_COMPLETE. The following resource(s) failed to create: [Value]" in error["message"]
+    events = project.aws.cloudformation.describe_stack_events(StackName="shop-test-web")["StackEvents"]
+    assert [e["LogicalResourceId"] for e in events if e["ResourceStatus"] == "CREATE_FAILED"] == ["Value"]
+    project.aws.codepipeline.retry_stage_execution(
+        pipelineName=project.name, stageName="DeployTo-test", pipelineExecutionId=execution, retryMode="FAILED_ACTIONS"
+    )
+    wait_for(lambda: project.status() == "Failed")
+    error = project.actions(execution)["CreateOrUpdate-web-test"]["output"]["executionResult"]["errorDetails"]
+    assert "is in ROLLBACK_COMPLETE state and can not be updated" in error["message"]
+
+
+def test_an_update_cancels_what_runs_and_keeps_the_pipeline(project: Project, emulator: str) -> None:
+    pipelines = project.aws.codepipeline
+    project.write("[{name: test}, {name: prod, requires_approval: true}]")
+    project.run(emulator)
+    wait_for(lambda: project.waiting("DeployTo-prod", "ApprovePromotionTo-prod"))
+    name, execution = project.name, project.executions()[0]["pipelineExecutionId"]
+    project.write("[{name: test}, {name: prod}]")
+    project.deploy()
+    assert (project.name, project.status()) == (name, "Cancelled")
+    answer = pipelines.get_pipeline(name=name)
+    assert answer["pipeline"]["version"] == 2
+    assert answer["metadata"]["created"] < answer["metadata"]["updated"]
+    with pytest.raises(pipelines.exceptions.PipelineExecutionOutdatedException):
+        pipelines.rollback_stage(pipelineName=name, stageName="DeployTo-test", targetPipelineExecutionId=execution)
+    with pytest.raises(pipelines.exceptions.PipelineExecutionNotStoppableException):
+        pipelines.stop_pipeline_execution(pipelineName=name, pipelineExecutionId=execution)
+
+    Stacks(project.aws, pause=0.01).delete("pipeline-shop-main")
+    with pytest.raises(pipelines.exceptions.PipelineNotFoundException):
+        pipelines.get_pipeline(name=name)
+    assert project.aws.codebuild.list_projects()["projects"] == []
+    assert project.aws.codeconnections.list_connections()["Connections"] == []
+
+
+def test_a_push_counts_if_it_changes_the_right_files(project: Project, emulator: str) -> None:
+    project.write(paths=["src/**"])
+    project.run(emulator)
+    wait_for(lambda: project.status() == "Succeeded")
+    before = len(project.executions())
+    project.repository.push("Elsewhere", **{"docs/read.md": "x"})
+    commit = project.repository.push("There", **{"src/a/b.py": "x"})
+    wait_for(lambda: project.status() == "Succeeded" and len(project.executions()) > before)
+    newest = project.executions()[0]
+    assert len(project.executions()) == before + 1
+    assert newest["trigger"]["triggerType"] == "WebhookV2"
+    assert newest["sourceRevisions"][0]["revisionId"] == commit
+
+
+def test_a_pipeline_with_a_token(project: Project) -> None:
+    project.write(access_token_secret="token")
+    project.repository.push("Begin")
+    with pytest.raises(DeploymentError, match="can't find the specified secret"):
+        project.deploy()
+    Stacks(project.aws, pause=0.01).delete("pipeline-shop-main")
+    project.aws.secretsmanager.create_secret(Name="token", SecretString="not-a-secret")
+    project.deploy()
+    wait_for(lambda: project.status() == "Succeeded")
+    source = project.aws.codepipeline.get_pipeline(name=project.name)["pipeline"]["stages"][0]["actions"][0]
+    assert source["configuration"]["OAuthToken"] == "****"
+    project.repository.push("Again")
+    wait_for(lambda: len(project.executions()) == 2)
+    assert project.executions()[0]["trigger"]["triggerType"] == "Webhook"
+
+
+def test_a_pipeline_of_codecommit(quick_shop: Aws, repositories: Repositories) -> None:
+    project = Project(quick_shop, repositories.create(owner=""))
+    project.write(provider="CodeCommit", repository="codecommit::us-east-1://shop")
+    project.repository.push("Begin")
+    project.deploy()
+    wait_for(lambda: project.status() == "Succeeded")
+    project.repository.push("Again")
+    wait_for(lambda: len(project.executions()) == 2)
+    assert project.executions()[0]["trigger"]["triggerType"] == "CloudWatchEvent"
+    wait_for(lambda: project.status() == "Succeeded")
+
+
+def test_nothing_goes_on_when_the_account_is_reset_or_the_emulator_ends(
+    aws_environment: str, repositories: Repositories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begin(url: str, name: str) -> list[psutil.Process]:
+        """The processes of a build, of which one does not listen to SIGTERM."""
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        aws, pids = connect(), tmp_path / name
+        Applications(aws, pause=0.01).create(APP)
+        Environments(aws, pause=0.01).init(APP, "test")
+        project = Project(aws, repositories.create(name))
+        project.write()
+        project.repository.write("build.sh", PENDING.replace("FILE", str(pids)))
+        project.repository.push("Begin")
+        project.deploy()
+        allow_connection(url, f"copilot-ana-{name}")
+        aws.codepipeline.start_pipeline_execution(name=project.name)
+        wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+        return [psutil.Process(int(pid)) for pid in pids.read_text().split()]
+
+    ended = begin(aws_environment, "first")
+    reset(aws_environment)
+    assert [process for process in ended if lives(process)] == []
+    with running("tests.aws.pipelines.emulator") as url:
+        ended = begin(url, "second")
+        folder = Path(ended[0].cwd())
+    assert [process for process in ended if lives(process)] == []
+    assert not folder.exists()
+
+
+def lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
