@@ -61,7 +61,7 @@ def test_one_application_of_a_name_in_all_regions(aws: Aws, engine: AwsEngine) -
 def test_environments(aws: Aws, engine: AwsEngine) -> None:
     make_environment(aws, "test")
     make_environment(aws, "prod")
-    assert [e.name for e in engine.environments("shop")] == ["prod", "test"]
+    assert [e.name for e in engine.environments("shop")] == ["test", "prod"]
     environment = engine.environment("shop", "test")
     assert (environment.runtime, environment.region, environment.account_id) == ("fargate", "us-east-1", ACCOUNT)
     assert environment.url is None
@@ -69,7 +69,7 @@ def test_environments(aws: Aws, engine: AwsEngine) -> None:
     assert engine.inside("shop", "test").identity.arn.endswith("assumed-role/shop-test-EnvManagerRole/copilot")
     with pytest.raises(NotFoundError, match="there is no environment `staging`"):
         engine.environment("shop", "staging")
-    with pytest.raises(ConflictError, match="application `shop` has environments: prod, test"):
+    with pytest.raises(ConflictError, match="application `shop` has environments: test, prod"):
         engine.delete_application("shop")
     engine.delete_environment("shop", "test")
     engine.delete_environment("shop", "prod")

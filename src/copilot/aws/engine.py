@@ -65,7 +65,7 @@ class AwsEngine(PipelineOperations):
         return self.aws.assumed(record.manager_role, record.region)
 
     def deployed_to(self, app: str, workload: str) -> list[str]:
-        """The environments that a workload is deployed to, by name. Raises NotFoundError for the workload."""
+        """The environments that a workload is deployed to. Raises NotFoundError for the workload."""
         self.store.workload(app, workload)
         return [record.name for record, stack in self._stacks(app, workload) if stack is not None]
 
@@ -109,7 +109,7 @@ class AwsEngine(PipelineOperations):
         self.in_account.delete(name, empty=True)
 
     def environments(self, app: str) -> list[Environment]:
-        """See `Engine`. By name; without their addresses, which only their stacks know."""
+        """See `Engine`. Without their addresses, which only their stacks know."""
         self.store.application(app)
         return [_environment(record, None) for record in self.store.environments(app)]
 

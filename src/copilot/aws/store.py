@@ -59,8 +59,11 @@ class Store:
         self._parameters.delete(names.application_parameter(name))
 
     def environments(self, application: str) -> list[EnvironmentRecord]:
-        """An application's environments, by name."""
-        found = self._parameters.under(names.environments_path(application))
+        """An application's environments in the order they were made.
+
+        That is when their parameters were written: nothing changes those.
+        """
+        found = sorted(self._parameters.under(names.environments_path(application)), key=lambda each: (each.at, each.name))
         return [EnvironmentRecord.from_json(each.value, each.name) for each in found]
 
     def environment(self, application: str, name: str) -> EnvironmentRecord:

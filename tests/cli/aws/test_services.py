@@ -153,7 +153,7 @@ def test_each_environment_is_told_apart(cli: Cli, shop: Aws) -> None:
     assert "service `web` was never deployed to environment `prod`" in unknown.stderr
     cli.ok("deploy", "--env", "prod")
     shown = json.loads(cli.ok("svc", "show", "--json").stdout)
-    assert [(c["environment"], c["tasks"]) for c in shown["configurations"]] == [("prod", "3"), ("test", "1")]
+    assert [(c["environment"], c["tasks"]) for c in shown["configurations"]] == [("test", "1"), ("prod", "3")]
     assert "eu-west-1" in next(route["url"] for route in shown["routes"] if route["environment"] == "prod")
     which = cli("svc", "status")
     assert which.exit_code == 2
