@@ -586,7 +586,7 @@ def test_logs_are_read_while_they_grow(local: Local, gate: Path) -> None:
             read(stage, action, attempt=attempt)
     with pytest.raises(NotFoundError, match="no execution #99"):
         local.service.log(APP, project.pipeline, "99", "Build", "Build")
-    for word in ("0", "a1b2c3", "-1", "", "9" * 30, "١"):
+    for word in ("0", "a1b2c3", "-1", "", "9" * 30, "\u0661"):
         with pytest.raises(NotFoundError, match=f"no execution `{word}`"):
             local.service.log(APP, project.pipeline, word, "Build", "Build")
     project.reaches(number, f"ApprovePromotionTo-{test}")

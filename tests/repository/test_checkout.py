@@ -140,3 +140,11 @@ def test_commits_between_two_that_are_here(checkout: Checkout) -> None:
     assert checkout.commits(third, first) == []
     assert checkout.commits(first, "0" * 40) is None
     assert checkout.commits("--all", third) is None
+
+
+def test_a_commit_by_some_of_its_id_or_by_a_name(checkout: Checkout) -> None:
+    whole = commit(checkout.root, "a", "1", "Begin")
+    run(checkout.root, "tag", "v1")
+    assert [checkout.commit(word) for word in (whole[:7], "v1", "HEAD", "main")] == [whole] * 4
+    assert checkout.commit("nothing") is None
+    assert checkout.commit("--all") is None

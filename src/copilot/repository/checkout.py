@@ -137,20 +137,20 @@ class Checkout:
             RepositoryError: no such branch, or the remote cannot be asked.
         """
         check_branch(branch)
-        commit = self._asked(branch, remote) if ask else self._commit(f"refs/remotes/{remote}/{branch}")
+        commit = self._asked(branch, remote) if ask else self.commit(f"refs/remotes/{remote}/{branch}")
         if commit is None:
             return PushState(None, None, behind=False)
-        local = self._commit(f"refs/heads/{branch}")
+        local = self.commit(f"refs/heads/{branch}")
         if local is None:
             raise RepositoryError(f"`{self.root}` has no branch `{branch}` with commits")
-        if self._commit(commit) is None:  # somebody else pushed it: what we have of the remote is older
-            known = self._commit(f"refs/remotes/{remote}/{branch}")
+        if self.commit(commit) is None:  # somebody else pushed it: what we have of the remote is older
+            known = self.commit(f"refs/remotes/{remote}/{branch}")
             return PushState(commit, self._count(known, local) if known else self._count(None, local), behind=True)
         return PushState(commit, self._count(commit, local), behind=self._count(local, commit) > 0)
 
     def commits(self, old: str, new: str) -> list[Commit] | None:
         """The commits that ``new`` has and ``old`` has not, newest first, at most 100; None if one of the two is not here."""
-        known = self._commit(old), self._commit(new)
+        known = self.commit(old), self.commit(new)
         if None in known:
             return None
         until = f"--max-count={MOST_COMMITS}"
@@ -163,7 +163,8 @@ class Checkout:
         out = self._git("ls-remote", "--quiet", "--end-of-options", remote, name, timeout=30.0)
         return next((line.split("\t")[0] for line in out.splitlines() if line.endswith(f"\t{name}")), None)
 
-    def _commit(self, revision: str) -> str | None:
+    def commit(self, revision: str) -> str | None:
+        """The whole id of a commit that is named in any way git knows; None if it is not here."""
         try:
             return self._git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
         except GitError:

@@ -22,7 +22,7 @@ from copilot.cli.pipeline._target import (
 )
 from copilot.cli.pipeline._text import execution_label, short_revision, typed
 from copilot.engine import ExecutionSummary
-from copilot.errors import UsageError
+from copilot.errors import RepositoryError, UsageError
 from copilot.release.plan import Plan
 
 
@@ -33,6 +33,8 @@ from copilot.release.plan import Plan
 def run(context: Context, name: str | None, revision: str | None) -> None:
     """Goes through all stages, as a push does."""
     target = choose_pipeline(context, name)
+    if revision is not None and target.on_aws:
+        revision = _whole(context, revision)
     _started(target, target.engine.start_execution(target.app, target.name, revision))
 
 
@@ -89,6 +91,18 @@ def rollback(context: Context, name: str | None, environment: str | None, to: st
         return
     summary = target.engine.rollback(target.app, target.name, stage_of_environment(plan, environment), to)
     _started(target, summary)
+
+
+def _whole(context: Context, revision: str) -> str:
+    """The whole id of a commit, which this checkout may know by fewer characters or by a name. AWS knows no others."""
+    from copilot.repository import Checkout
+
+    if context.workspace is None:
+        return revision
+    try:
+        return Checkout.find(context.workspace.root).commit(revision) or revision
+    except RepositoryError:
+        return revision
 
 
 def _choose_environment(target: Target, plan: Plan, word: str | None) -> str:
