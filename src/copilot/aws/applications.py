@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
 
 from copilot.aws import names
@@ -16,7 +16,8 @@ from copilot.aws.client import Aws
 from copilot.aws.contents import empty_bucket, empty_repository, has_images, has_objects
 from copilot.aws.errors import explained
 from copilot.aws.records import ApplicationRecord
-from copilot.aws.stack_sets import CURRENT, OutdatedError, StackInstance, StackSet, StackSetRequest, StackSets
+from copilot.aws.regional_resources import RegionalResources, find_regional_resources, regional_resources
+from copilot.aws.stack_sets import CURRENT, OutdatedError, StackSet, StackSetRequest, StackSets
 from copilot.aws.stack_templates import LARGEST_BODY
 from copilot.aws.stack_values import StackRequest, Watch, unwatched
 from copilot.aws.stacks import Stacks
@@ -27,23 +28,6 @@ from copilot.errors import ConflictError, NotFoundError, UnsupportedError
 
 _ATTEMPTS = 5
 _DESCRIPTION = "Key, artifact bucket and image repositories of a Copilot application"
-
-
-@dataclass(frozen=True)
-class RegionalResources:
-    """What an application has in a region.
-
-    Attributes:
-        region: The region.
-        bucket: Name of the bucket for artifacts.
-        key_arn: ARN of the key that artifacts are encrypted with.
-        repositories: URI of the repository of each workload's images, by workload.
-    """
-
-    region: str
-    bucket: str
-    key_arn: str
-    repositories: Mapping[str, str]
 
 
 class Applications:
@@ -159,7 +143,7 @@ class Applications:
         """Makes the application's resources in a region, if they are not there: a pipeline needs them in its own."""
         name = names.stack_set(application)
         self._sets.settle(name, watch)
-        if self._instance(application, region) is None:
+        if self._sets.instance(name, region) is None:
             self._sets.add_instance(name, self.store.application(application).account, region, watch)
 
     def remove_environment(
@@ -192,19 +176,13 @@ class Applications:
 
     def resources(self, application: str, region: str) -> RegionalResources:
         """What an application has in a region. Raises NotFoundError if it has nothing there."""
-        found = self._find_resources(application, region)
-        if found is None:
-            raise NotFoundError(
-                f"application `{application}` has no bucket and no repositories in {region}",
-                hint="an environment there brings them: make one with `copilot env init`",
-            )
-        return found
+        return regional_resources(self._aws, application, region)
 
     def contents(self, application: str) -> list[str]:
         """Buckets and repositories of an application with something in them, each in a few words, for a person to decide."""
         found = []
         for region in self.regions(application):
-            aws, resources = self._aws.in_region(region), self._find_resources(application, region)
+            aws, resources = self._aws.in_region(region), find_regional_resources(self._aws, application, region)
             if resources is None:
                 continue
             if has_objects(aws, resources.bucket):
@@ -345,7 +323,7 @@ class Applications:
         )
 
     def _bucket(self, application: str) -> tuple[str, str]:
-        found = (self._find_resources(application, region) for region in self.regions(application))
+        found = (find_regional_resources(self._aws, application, region) for region in self.regions(application))
         bucket = next(((each.bucket, each.region) for each in found if each is not None), None)
         if bucket is None:
             raise UnsupportedError(
@@ -355,31 +333,15 @@ class Applications:
             )
         return bucket
 
-    def _instance(self, application: str, region: str) -> StackInstance | None:
-        found = self._sets.instances(names.stack_set(application))
-        return next((each for each in found if each.region == region), None)
-
-    def _find_resources(self, application: str, region: str) -> RegionalResources | None:
-        instance = self._instance(application, region)
-        if instance is None or not instance.stack_id:
-            return None
-        stack = Stacks(self._aws.in_region(region), pause=self._pause).find(instance.stack_id)
-        if stack is None or not {"PipelineBucket", "KMSKeyARN"} <= set(stack.outputs):
-            return None
-        prefix = names.repository_output("")
-        arns = [value for output, value in stack.outputs.items() if output.startswith(prefix)]
-        repositories = dict(_repository(arn) for arn in arns)
-        return RegionalResources(region, stack.outputs["PipelineBucket"], stack.outputs["KMSKeyARN"], repositories)
-
     def _remove_region(self, record: ApplicationRecord, region: str, watch: Watch) -> None:
         name = names.stack_set(record.name)
         self._sets.settle(name, watch)
-        if self._instance(record.name, region) is not None:
+        if self._sets.instance(name, region) is not None:
             self._empty(record.name, region)
             self._sets.remove_instances(name, record.account, [region], watch)
 
     def _empty(self, application: str, region: str) -> None:
-        resources = self._find_resources(application, region)
+        resources = find_regional_resources(self._aws, application, region)
         if resources is None:
             return
         aws = self._aws.in_region(region)
@@ -390,11 +352,3 @@ class Applications:
 
 def _kept(accounts: Sequence[str], gone: str, needed: Sequence[str]) -> list[str]:
     return [account for account in accounts if account != gone or account in needed]
-
-
-def _repository(arn: str) -> tuple[str, str]:
-    """Workload and URI of the repository with an ARN."""
-    _, partition, _, region, account, path = arn.split(":", 5)
-    name = path.removeprefix("repository/")
-    suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
-    return name.split("/", maxsplit=1)[1], f"{account}.dkr.ecr.{region}.{suffix}/{name}"

@@ -107,6 +107,11 @@ class Aws:
         """The account's number."""
         return self.identity.account
 
+    @property
+    def partition(self) -> str:
+        """As in `Identity`, but known from the region, without asking AWS."""
+        return self._session.get_partition_for_region(self.region)
+
     def in_region(self, region: str) -> Aws:
         """The same identity in another region."""
         return self if region == self.region else Aws(self._session, region, self._lock)

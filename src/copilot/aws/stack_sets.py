@@ -161,6 +161,10 @@ class StackSets:
         ]
         return sorted(found, key=lambda each: (each.account, each.region))
 
+    def instance(self, name: str, region: str) -> StackInstance | None:
+        """What a StackSet has in a region, in whichever account, or None."""
+        return next((each for each in self.instances(name) if each.region == region), None)
+
     def add_instance(self, name: str, account: str, region: str, watch: Watch = unwatched) -> None:
         """Makes a StackSet's stack in a region, and waits until it is made. Raises DeploymentError."""
         operation = self._start(

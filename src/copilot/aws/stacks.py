@@ -22,9 +22,10 @@ from copilot.aws.client import Aws
 from copilot.aws.errors import code_of, explained, text_of
 from copilot.aws.stack_events import EventFeed
 from copilot.aws.stack_failures import causes, cure, is_failure, plain, sentence
+from copilot.aws.stack_lookup import find_stack, is_missing
 from copilot.aws.stack_proposals import OutdatedError, Proposal, propose
 from copilot.aws.stack_templates import template_argument
-from copilot.aws.stack_values import Stack, StackEvent, StackRequest, Watch, stack_of, unwatched
+from copilot.aws.stack_values import Stack, StackEvent, StackRequest, Watch, unwatched
 from copilot.aws.waiting import Pauses
 from copilot.errors import ConflictError, DeploymentError, EngineUnavailableError, NotFoundError
 
@@ -99,13 +100,7 @@ class Stacks:
 
     def find(self, name: str) -> Stack | None:
         """The stack, by its name or ARN; by its ARN even when it was deleted."""
-        with explained():
-            try:
-                return stack_of(self._client.describe_stacks(StackName=name)["Stacks"][0])
-            except ClientError as error:
-                if _is_missing(error):
-                    return None
-                raise
+        return find_stack(self._aws, name)
 
     def require(self, name: str) -> Stack:
         """The stack. Raises NotFoundError if there is none, or one with nothing in it yet."""
@@ -123,7 +118,7 @@ class Stacks:
             try:
                 body: Any = self._client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
             except ClientError as error:
-                if _is_missing(error):
+                if is_missing(error):
                     self.require(name)
                 raise
         return body if isinstance(body, str) else json.dumps(body, indent=2)  # boto3 parses those that were sent as JSON
@@ -300,10 +295,6 @@ class Stacks:
         except EngineUnavailableError as error:
             message = f"{error.message}; AWS goes on with stack `{name}` meanwhile"
             raise EngineUnavailableError(message, hint=error.hint, details=error.details) from error
-
-
-def _is_missing(error: ClientError) -> bool:
-    return code_of(error) == "ValidationError" and "does not exist" in text_of(error)
 
 
 def _contended(request: StackRequest) -> ConflictError:
