@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from copilot.errors import NotFoundError
+from copilot.errors import NotFoundError, UnsupportedError
 from tests.engine.benches import APP, Line, Promotes
 
 
@@ -75,3 +75,5 @@ def test_executions_and_stages_that_are_not_there(line: Line) -> None:
     for ask in asked:
         with pytest.raises(NotFoundError):
             ask()
+    with pytest.raises(UnsupportedError, match=r"stage `Source` .* nothing to go back to"):
+        engine.rollback(APP, name, "Source")

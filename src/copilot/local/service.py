@@ -45,6 +45,7 @@ from copilot.local.workers.build import BuildWorker
 from copilot.local.workers.deploy import DeployWorker
 from copilot.local.workers.source import Sources, SourceWorker
 from copilot.release.execution import RetryMode
+from copilot.release.plan import DeployAction, Stage
 
 FRONT_DOOR_PORTS = range(8080, 65536)
 """Where the port of an environment is looked for when `env init` is not told."""
@@ -358,22 +359,26 @@ class LocalService(JobOperations):
 
     def rollback(self, app: str, name: str, stage: str, to: str | None = None) -> ExecutionSummary:
         """See `LocalEngine`."""
-        self._check_stage(app, name, stage)
+        if not any(isinstance(action, DeployAction) for action in self._stage(app, name, stage).actions):
+            raise UnsupportedError(f"stage `{stage}` deploys nothing, so there is nothing to go back to")
         return views.execution_summary(self._scheduler.roll_back(app, name, stage, None if to is None else _number(to)))
 
     def set_transition(self, app: str, name: str, stage: str, enabled: bool, reason: str = "") -> None:
         """See `LocalEngine`."""
-        self._check_stage(app, name, stage)
+        self._stage(app, name, stage)
         if enabled:
             self._store.catalog.enable_transition(app, name, stage)
         else:
             self._store.catalog.disable_transition(app, name, stage, reason)
         self._scheduler.reconsider(app, name)
 
-    def _check_stage(self, app: str, name: str, stage: str) -> None:
-        stages = [s.name for s in self._store.catalog.pipeline(app, name).definition.plan.stages]
-        if stage not in stages:
-            raise NotFoundError(f"pipeline `{name}` has no stage `{stage}`", hint=f"It has: {', '.join(stages)}")
+    def _stage(self, app: str, name: str, stage: str) -> Stage:
+        plan = self._store.catalog.pipeline(app, name).definition.plan
+        try:
+            return plan.stage(stage)
+        except KeyError:
+            hint = f"It has: {', '.join(each.name for each in plan.stages)}"
+            raise NotFoundError(f"pipeline `{name}` has no stage `{stage}`", hint=hint) from None
 
 
 def _number(execution: str) -> int:
