@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from copilot.aws import names
-from copilot.aws.applications import Applications, RegionalResources
+from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
 from copilot.aws.ecr import Repository
 from copilot.aws.envfiles import ArtifactBucket, addons_key, env_file_key, upload_addons_template, upload_env_files
@@ -18,6 +18,7 @@ from copilot.aws.environments import Environments
 from copilot.aws.images import LATEST, Wanted, publish_images
 from copilot.aws.overrides import check_overrides, overridden, workload_overrides
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord
+from copilot.aws.regional_resources import RegionalResources
 from copilot.aws.stacks import StackRequest
 from copilot.aws.store import Store
 from copilot.aws.templates.rendering import render
