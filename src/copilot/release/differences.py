@@ -191,7 +191,7 @@ SOURCE = (
     Difference(
         "how a push is noticed",
         "by a hook in a repository on this disk, by asking every 30 seconds elsewhere",
-        "by a webhook of the provider; by an event of CodeCommit",
+        "the connection tells of it; CodePipeline asks every minute with an access token; CodeCommit sends an event",
     ),
 )
 BUILD = (
@@ -358,6 +358,21 @@ EXECUTIONS = (
         "history of executions",
         "the 50 newest of each pipeline",
         "12 months; logs of builds as long as CloudWatch keeps them",
+    ),
+    Difference(
+        "`pipeline stop` while an approval waits",
+        "the approval is given up at once",
+        "CodePipeline waits for the approval, as for any action in progress; `--abandon` gives it up",
+    ),
+    Difference(
+        "`pipeline run --revision`",
+        "any commit of the repository, by some of its id",
+        "a whole id, or what this checkout knows of it; a pipeline that AWS Copilot made must be updated first",
+    ),
+    Difference(
+        "authors of commits",
+        "known",
+        "not known to CodePipeline; `pipeline approve` has them from this checkout, and names the page of the changes",
     ),
     Difference(
         "who approves",
