@@ -154,6 +154,13 @@ def test_many_actions_are_allowed_with_a_warning() -> None:
     assert warned(50, 10) == [(("stages",), "the pipeline has 502 actions; on AWS an account may have 500 in one at first")]
 
 
+def test_stacks_that_roles_do_not_know_by_their_names_are_warned_of() -> None:
+    deployments = {"api": {"stack_name": "shop-prod-api"}, "web": {"stack_name": "web"}}
+    (warning,) = warnings(make({"name": "test"}, {"name": "prod", "deployments": deployments}))
+    assert warning.path == ("stages", 1, "deployments", "web", "stack_name")
+    assert "may work on stacks `shop-prod-…` only, not on `web`" in warning.message
+
+
 def test_a_pipeline_has_so_many_stages_and_no_more() -> None:
     assert len(make(*({"name": f"env{n}"} for n in range(48)), environments=None).stages) == 50
     with pytest.raises(PlanError, match="49 stages are more than the 48 a pipeline can have"):

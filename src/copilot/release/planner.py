@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -106,8 +106,8 @@ def draft(
 
 
 def warnings(made: Plan) -> list[Problem]:
-    """What is allowed, but takes an account on AWS whose quotas have been raised; with places in the manifest."""
-    found = []
+    """What is allowed, but takes an account on AWS with other quotas or other roles than usual; with places in the manifest."""
+    found = [*_other_stacks(made)]
     hint = "ask AWS for a higher quota, or divide the pipeline into several"
     for index, stage in enumerate(stage for stage in made.stages if stage.environment is not None):
         count = len(stage.actions)
@@ -121,6 +121,20 @@ def warnings(made: Plan) -> list[Problem]:
         message = f"the pipeline has {count} actions; on AWS an account may have {MANY_ACTIONS} in one at first"
         found.append(Problem(("stages",), message, hint, "key"))
     return found
+
+
+def _other_stacks(made: Plan) -> Iterator[Problem]:
+    """Deployments to stacks that an environment's manager role does not know by their names."""
+    for index, stage in enumerate(stage for stage in made.stages if stage.environment is not None):
+        beginning = f"{made.application}-{stage.environment}-"
+        for action in stage.actions:
+            if isinstance(action, DeployAction) and not action.stack_name.startswith(beginning):
+                yield Problem(
+                    ("stages", index, "deployments", action.workload, "stack_name"),
+                    f"on AWS, what deploys to environment `{stage.environment}` may work on stacks `{beginning}…` only, "
+                    f"not on `{action.stack_name}`",
+                    f"let it begin with `{beginning}`; environments that AWS Copilot made allow other names, too",
+                )
 
 
 def _source(pipeline: PipelineManifest, application: str) -> Stage:
