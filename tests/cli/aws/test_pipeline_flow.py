@@ -82,6 +82,14 @@ def test_from_a_push_to_production_and_back(
     shown = cli.ok("pipeline", "status").stdout
     assert f"prod still runs {first[:7]} ({waiting['execution'][:8]}); nothing was promoted" in shown
 
+    assert "It keeps" not in cli.ok("pipeline", "disable", "prod", "--reason", "for a while").stderr
+    assert (
+        "It keeps: frozen until May (ops)"
+        in cli.ok("pipeline", "disable", "prod", "--reason", "frozen: until “May” (ops)").stderr
+    )
+    assert "nothing to do" in cli.ok("pipeline", "disable", "prod", "--reason", "frozen: until “May” (ops)").stderr
+    cli.ok("pipeline", "enable", "prod")
+
     gitrepo.run(repository.work, "tag", "v1", first)
     started = cli.ok("pipeline", "run", "--revision", "v1")
     assert "Started execution" in started.stderr

@@ -38,12 +38,21 @@ def disable(context: Context, name: str | None, reason: str | None, stage: str) 
     target = choose_pipeline(context, name)
     pipeline = target.engine.pipeline(target.app, target.name)
     stage = _stage(target, pipeline, stage)
-    reason = reason or f"disabled by {user_name()}"
+    given = reason or f"disabled by {user_name()}"
+    reason = _kept(given) if target.on_aws else given
     if pipeline.disabled_stages.get(stage) == reason:
         say(f"There was nothing to do: {stage} is disabled.")
         return
     target.engine.set_transition(target.app, target.name, stage, False, reason)
     say_done(f"Disabled {stage}: executions wait in front of it until {target.command(f'enable {stage}')}")
+    if reason != given:
+        say(f"  CodePipeline takes few characters for a reason. It keeps: {reason}")
+
+
+def _kept(reason: str) -> str:
+    from copilot.aws.execution_values import disabling_reason
+
+    return disabling_reason(reason)
 
 
 def _stage(target: Target, pipeline: PipelineDetail, word: str) -> str:
