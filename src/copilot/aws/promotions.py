@@ -94,7 +94,7 @@ class Promotions:
             EngineUnavailableError: AWS refuses, or does not answer.
         """
         gone = ConflictError(
-            f"no approval `{action}` of execution {execution[:SHORT]} waits any more", hint="See `copilot pipeline status`"
+            f"no approval `{action}` of execution {execution[:SHORT]} waits any more", hint="see `copilot pipeline status`"
         )
         found = [each for each in self._waiting(pipeline) if (each.execution, each.action) == (execution, action)]
         if not found:

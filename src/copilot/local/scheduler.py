@@ -181,7 +181,7 @@ class Scheduler:
             waits = live is not None and live.state.run.actions.get(action) == "InProgress"
             if live is None or not waits or not isinstance(live.state.stage.action(action), ApprovalAction):
                 raise ConflictError(
-                    f"no approval `{action}` of execution #{number} waits any more", hint="See `copilot pipeline status`"
+                    f"no approval `{action}` of execution #{number} waits any more", hint="see `copilot pipeline status`"
                 )
             status: rules.ActionStatus = "Succeeded" if approve else "Failed"
             self._end_action(live, action, status, ActionResult(succeeded=approve, summary=summary))
