@@ -18,8 +18,8 @@ _PUSH = (
 )
 _REPORTS = "BatchPutCodeCoverages BatchPutTestCases CreateReport CreateReportGroup UpdateReport"
 _READ_OBJECTS, _WRITE_OBJECTS = ["s3:GetObject", "s3:GetObjectVersion"], ["s3:PutObject"]
-# CodePipeline itself does more with artifacts, by its user guide ("CodePipeline service role policy"). A connection uploads what it
-# has fetched with an ACL: without that permission, no source action with one succeeds.
+# CodePipeline itself does more with artifacts, by its user guide ("CodePipeline service role policy"). A connection uploads what
+# it has fetched with an ACL: without that permission, no source action with one succeeds.
 _HANDLE_OBJECTS = ["s3:GetObjectTagging", "s3:GetObjectVersionTagging", "s3:PutObjectAcl", "s3:PutObjectTagging"]
 _BUCKET = ["s3:GetBucketLocation", "s3:GetBucketVersioning", "s3:ListBucket"]
 _HANDLE_BUCKET = ["s3:GetBucketAcl"]
