@@ -1,6 +1,6 @@
 """The emulator of AWS, for everything in the documents: run as ``python -m tests.docs.account``.
 
-Beside what commands are tested with, the stack inside of a stack that addons are in has outputs.
+It is the one whose pipelines run. Beside what that has, the stack inside of a stack that addons are in has outputs.
 """
 
 from __future__ import annotations
@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from moto.cloudformation import models, parsing
-from moto.server import main
 
-from tests.aws import emulated_resources, emulated_stack_sets, emulator
+from tests.aws.pipelines import emulator
 from tests.cli.aws import emulator as workloads
 
 
@@ -33,8 +32,5 @@ def mend() -> None:
 
 if __name__ == "__main__":
     emulator.mend()
-    emulated_resources.mend()
-    emulated_stack_sets.mend()
-    workloads.mend()
     mend()
-    main()
+    emulator.serve()

@@ -24,6 +24,7 @@ DOCUMENTS = (
     "docs/guide.md",
     "docs/containers.md",
     "docs/aws.md",
+    "docs/pipelines-on-aws.md",
     "docs/aws-differences.md",
     "docs/concepts.md",
     "docs/engines.md",

@@ -9,8 +9,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -50,6 +51,10 @@ SUBSTITUTIONS = {
 }
 """Whole command lines that are run in another way, each for a reason given above it."""
 
+WAITS_FOR_CONNECTION = "Waiting until connection"
+WAITS_FOR_APPROVAL = "copilot pipeline approve"
+"""What commands print when a person must act."""
+
 _WATCH = re.compile(r"copilot pipeline status.* --watch")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -62,18 +67,40 @@ class Done:
     output: str
 
 
+@dataclass(frozen=True)
+class Hosted:
+    """A repository that people reach at a host, and pipelines on AWS too.
+
+    Attributes:
+        url: Where it is.
+        bare: The repository on this disk that is meant by that.
+        allow_connection: Does what a person does in the console: allows the pipeline's connection.
+        until_noticed: Waits until a pipeline on AWS, if there is one, has begun to release a commit.
+    """
+
+    url: str
+    bare: Path
+    allow_connection: Callable[[], None]
+    until_noticed: Callable[[str], None]
+
+
 class Scratch:
     """The folder of one document: ``shop``, a checkout; ``shop.git``, its remote; ``home``, the engine's."""
 
-    def __init__(self, folder: Path, application: Path, engine: EngineName = "local") -> None:
-        """Make the repository, with the files of an application pushed."""
+    def __init__(self, folder: Path, application: Path, engine: EngineName = "local", hosted: Hosted | None = None) -> None:
+        """Make the repository, with the files of an application pushed; ``hosted`` is where, if not on this disk."""
         folder.mkdir()
         self.engine = engine
+        self.hosted = hosted
         self.folder = folder
         self.home = Home(folder / "home")
         self.checkout = folder / "shop"
         self.current = self.checkout
-        (folder / "gitconfig").write_text("[user]\nname = Ana\nemail = ana@example.com\n[init]\ndefaultBranch = main\n")
+        remote = folder / "shop.git" if hosted is None else hosted.bare
+        settings = "[user]\nname = Ana\nemail = ana@example.com\n[init]\ndefaultBranch = main\n"
+        if hosted is not None:
+            settings += f'[url "{remote}"]\npushInsteadOf = {hosted.url}\n'
+        (folder / "gitconfig").write_text(settings)
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "COPILOT_", "CODEBUILD_"))},
             "COPILOT_HOME": str(self.home.root),
@@ -83,14 +110,16 @@ class Scratch:
             "GIT_CONFIG_NOSYSTEM": "1",
             "HOME": str(folder),
             "COLUMNS": "160",
+            "GITHUB_TOKEN": "ghp_of_nobody",
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
         shutil.copytree(application, self.checkout, ignore=shutil.ignore_patterns("__pycache__"))
-        gitrepo.run(folder, "init", "--quiet", "--bare", str(folder / "shop.git"))
-        for words in ("init --quiet", f"remote add origin {folder / 'shop.git'}", "add --all"):
+        gitrepo.run(folder, "init", "--quiet", "--bare", str(remote))
+        for words in ("init --quiet", f"remote add origin {remote if hosted is None else hosted.url}", "add --all"):
             gitrepo.run(self.checkout, *words.split())
         gitrepo.run(self.checkout, "commit", "--quiet", "--message", "Sell things")
-        gitrepo.run(self.checkout, "push", "--quiet", "--set-upstream", "origin", "main")
+        done = self.run("git push --quiet --set-upstream origin main")
+        assert done.exit_code == 0, done.output
 
     def close(self) -> None:
         """Stop everything that the document started."""
@@ -134,14 +163,19 @@ class Scratch:
             text=True,
         )
         try:
-            interrupted = watching and self._interrupt_when_waiting(process)
-            output, _ = process.communicate(timeout=DEADLINE)
+            if self.hosted is None:
+                interrupted = watching and self._interrupt_when_waiting(process)
+                output, _ = process.communicate(timeout=DEADLINE)
+            else:
+                interrupted, output = self._answering(process, self.hosted, watching=watching)
         except BaseException:
             process.kill()
             process.communicate()
             raise
         if where.exists():
             self.current = Path(where.read_text().strip())
+        if self.hosted is not None and "git push" in line:
+            self.hosted.until_noticed(gitrepo.run(self.checkout, "rev-parse", "HEAD"))
         return Done(0 if interrupted and process.returncode == 130 else process.returncode, _ESCAPES.sub("", output))
 
     def _run_shell(self, block: Block) -> None:
@@ -156,6 +190,26 @@ class Scratch:
 
     def _as_read(self, text: str) -> str:
         return text.replace(str(self.folder), READER)
+
+    def _answering(self, process: subprocess.Popen[str], hosted: Hosted, *, watching: bool) -> tuple[bool, str]:
+        """Read what is printed until the end, and do what a person does who reads it; whether a watch was left, and the text."""
+        assert process.stdout is not None
+        lines, interrupted = [], False
+        deadline = threading.Timer(DEADLINE, process.kill)
+        deadline.start()
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if WAITS_FOR_CONNECTION in line:
+                    hosted.allow_connection()
+                elif watching and WAITS_FOR_APPROVAL in line:
+                    interrupted = True
+                    process.send_signal(signal.SIGINT)
+            process.wait()
+        finally:
+            deadline.cancel()
+            process.stdout.close()
+        return interrupted, "".join(lines)
 
     def _interrupt_when_waiting(self, process: subprocess.Popen[str]) -> bool:
         engine = connect(self.home, start=False)

@@ -6,18 +6,23 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 
+import boto3
 import psutil
 import pytest
 
+from copilot.workspace import EngineName
+from tests.aws.pipelines.conftest import allow_connection
 from tests.docker import BASE, busybox, context
 from tests.docs import ecr
 from tests.docs.blocks import DOCUMENTS, ROOT, blocks
-from tests.docs.scratch import Scratch
+from tests.docs.scratch import DEADLINE, Hosted, Scratch
 from tests.registry import serve
 
 SERVER = """\
@@ -28,7 +33,7 @@ http.server.HTTPServer(("", int(os.environ["PORT"])), http.server.SimpleHTTPRequ
 """
 DOCKERFILE = f'FROM python:3.13-slim\nWORKDIR /app\nCOPY server.py ./\nEXPOSE 8080\nCMD ["{sys.executable}", "server.py"]\n'
 
-CONTAINERS, AWS = "docs/containers.md", "docs/aws.md"
+CONTAINERS, AWS, PIPELINES = "docs/containers.md", "docs/aws.md", "docs/pipelines-on-aws.md"
 IMAGES = ("api", "web", "report", "mailer")
 """Folders with a Dockerfile in the document about AWS."""
 
@@ -72,7 +77,8 @@ def scratch(request: pytest.FixtureRequest, tmp_path: Path, one_service: Path) -
     """A repository for the document, with the demo's application in it, or the README's.
 
     The document about containers has a container engine, and no more than a README to begin with. The one about AWS has an
-    engine too, an account with nothing in it, and a registry.
+    engine too, an account with nothing in it, and a registry. The one about pipelines on AWS has such an account, where what is
+    pushed to a repository arrives.
     """
     engine = request.getfixturevalue("docker") if request.param in {CONTAINERS, AWS} else None
     if engine is not None:
@@ -86,8 +92,13 @@ def scratch(request: pytest.FixtureRequest, tmp_path: Path, one_service: Path) -
             first = ecr.lead_to(registry.host, tmp_path / "bin")
             stack.enter_context(pytest.MonkeyPatch.context()).setenv("PATH", str(first), prepend=os.pathsep)
             shop = images(tmp_path / "images")
-        own = {"README.md": one_service, CONTAINERS: bare(tmp_path)}
-        made = Scratch(tmp_path / "ana", own.get(request.param, shop), "aws" if request.param == AWS else "local")
+        hosted = None
+        if request.param == PIPELINES:
+            url = request.getfixturevalue("aws_environment")
+            hosted = on_github(request.getfixturevalue("repositories_folder"), url)
+        own = {"README.md": one_service, CONTAINERS: bare(tmp_path), PIPELINES: smoke_test(tmp_path)}
+        engine_name: EngineName = "aws" if request.param in {AWS, PIPELINES} else "local"
+        made = Scratch(tmp_path / "ana", own.get(request.param, shop), engine_name, hosted)
         try:
             yield made
         finally:
@@ -103,6 +114,34 @@ def bare(folder: Path) -> Path:
     made.mkdir()
     (made / "README").write_text("A shop.\n")
     return made
+
+
+def smoke_test(folder: Path) -> Path:
+    """An application of which only a test is there: its service is an image of somebody else."""
+    made = folder / "tested"
+    (made / "tests").mkdir(parents=True)
+    (made / "tests" / "smoke.sh").write_text('echo "the shop answers at $1"\n')
+    return made
+
+
+def on_github(folder: Path, emulator: str) -> Hosted:
+    """A repository that is on GitHub, as the emulator of AWS sees it."""
+
+    def until_noticed(commit: str) -> None:
+        client = boto3.client("codepipeline")
+        deadline = time.monotonic() + DEADLINE
+        for name in [pipeline["name"] for pipeline in client.list_pipelines()["pipelines"]]:
+            while not any(
+                revision["revisionId"] == commit
+                for execution in client.list_pipeline_executions(pipelineName=name)["pipelineExecutionSummaries"]
+                for revision in execution["sourceRevisions"]
+            ):
+                assert time.monotonic() < deadline, f"{commit} is not released"
+                time.sleep(0.1)
+
+    (folder / "ana").mkdir()
+    allow = partial(allow_connection, emulator, "copilot-ana-shop")
+    return Hosted("https://github.com/ana/shop.git", folder / "ana" / "shop.git", allow, until_noticed)
 
 
 def images(folder: Path) -> Path:

@@ -39,15 +39,20 @@ def mend() -> None:
     stack_events.mend()
 
 
+def serve() -> None:
+    """Be the server that the command line asks for, until a signal comes."""
+    if "-p" in sys.argv:
+        os.environ["MOTO_PORT"] = sys.argv[sys.argv.index("-p") + 1]
+    atexit.register(_end)
+    backend.begin()
+    main()
+
+
 def _end() -> None:
     backend.end_all()
     backend.PipelinesBackend.builder.close()
 
 
 if __name__ == "__main__":
-    if "-p" in sys.argv:
-        os.environ["MOTO_PORT"] = sys.argv[sys.argv.index("-p") + 1]
     mend()
-    atexit.register(_end)
-    backend.begin()
-    main()
+    serve()
