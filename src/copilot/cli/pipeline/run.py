@@ -44,7 +44,7 @@ def run(context: Context, name: str | None, revision: str | None) -> None:
 @click.option("--all", "everything", is_flag=True, help="Run all actions of the stage again, not only the failed ones.")
 @execution_argument
 def retry(context: Context, name: str | None, everything: bool, execution: str | None) -> None:
-    """EXECUTION is its number; default: the newest that failed."""
+    """EXECUTION is its number, or on AWS its id or a beginning of it; default: the newest that failed."""
     target = choose_pipeline(context, name)
     if execution is None:
         failed = [e.id for e in target.engine.executions(target.app, target.name) if e.status == "Failed"]
@@ -61,7 +61,7 @@ def retry(context: Context, name: str | None, everything: bool, execution: str |
 @click.option("--abandon", is_flag=True, help="Do not let the actions in progress finish.")
 @execution_argument
 def stop(context: Context, name: str | None, abandon: bool, execution: str | None) -> None:
-    """EXECUTION is its number; default: the only one in progress."""
+    """EXECUTION is its number, or on AWS its id or a beginning of it; default: the only one in progress."""
     target = choose_pipeline(context, name)
     id_ = one_execution(target, execution, _in_progress, _nothing(target, "is in progress"), "Which execution should stop?")
     summary = target.engine.stop(target.app, target.name, id_, abandon)
@@ -81,7 +81,7 @@ def stop(context: Context, name: str | None, abandon: bool, execution: str | Non
 @click.option("--to", metavar="EXECUTION", type=EXECUTION, help="One that passed it; default: the last but one.")
 @yes_option
 def rollback(context: Context, name: str | None, environment: str | None, to: str | None, yes: bool) -> None:
-    """Deploys again what an earlier execution deployed there. Nothing is built."""
+    """Deploys again what an earlier execution deployed there. Nothing is built. On AWS, all of the stage runs again."""
     target = choose_pipeline(context, name)
     plan = target.engine.pipeline(target.app, target.name).definition.plan
     environment = _choose_environment(target, plan, environment)
