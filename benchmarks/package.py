@@ -10,18 +10,15 @@ runs in turn.
 from __future__ import annotations
 
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks._emulator import emulator
 from copilot.aws.applications import Applications
 from copilot.aws.client import Aws, connect
 from copilot.aws.environments import Environments
@@ -35,9 +32,7 @@ SERVICES = 100
 ENVIRONMENTS = tuple(f"env{number}" for number in range(1, 6))
 ROUNDS = 5
 ROUNDS_OF_ONE = 15
-_DEADLINE = 60.0
 _KIND = "Load Balanced Web Service"
-_ROOT = Path(__file__).parents[1]
 
 MANIFEST = f"""\
 name: {{name}}
@@ -65,7 +60,7 @@ for path in pathlib.Path("infrastructure").glob("*.stack.yml"):
 
 def main() -> None:
     """Measure and print."""
-    with tempfile.TemporaryDirectory(prefix="copilot-bench-") as folder, _emulator():
+    with tempfile.TemporaryDirectory(prefix="copilot-bench-") as folder, emulator():
         os.chdir(folder)
         _make(connect())
         build = [sys.executable, "-m", "copilot", "pipeline", "build", "--output-dir", "infrastructure"]
@@ -104,47 +99,6 @@ def _make(aws: Aws) -> None:
         path.write_text(MANIFEST.format(name=name))
         applications.add_workload(APP, name)
         store.create_workload(WorkloadRecord(APP, name, _KIND))
-
-
-@contextmanager
-def _emulator() -> Iterator[None]:
-    """An emulator of AWS that this process and those it starts talk to."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    os.environ |= {
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "AKIAEMULATED",
-        "AWS_SECRET_ACCESS_KEY": "not-a-secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    command = [sys.executable, "-W", "ignore", "-m", "tests.aws.emulated_stack_sets", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(
-        command, cwd=_ROOT, env={**os.environ, "MOTO_PORT": str(port)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        _wait(process, url)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-def _wait(process: subprocess.Popen[bytes], url: str) -> None:
-    end = time.monotonic() + _DEADLINE
-    while True:
-        try:
-            urllib.request.urlopen(f"{url}/moto-api/data.json", timeout=5).close()
-        except (urllib.error.URLError, OSError):
-            if process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError("the emulator does not answer") from None
-            time.sleep(0.05)
-        else:
-            return
 
 
 if __name__ == "__main__":
