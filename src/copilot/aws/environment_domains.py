@@ -29,11 +29,6 @@ def is_delegated(template: Mapping[str, Any]) -> bool:
     return CERTIFICATE in (template.get("Resources") or {})
 
 
-def makes_aliases(template: Mapping[str, Any]) -> bool:
-    """Whether an environment with this template makes records for all names in the domain, with AWS Copilot's function."""
-    return "CustomDomainAction" in (template.get("Resources") or {})
-
-
 def delegate(aws: Aws, application: ApplicationRecord, environment: str, stack: Stack) -> None:
     """Writes the name servers of an environment in another account into the application's zone. ``aws`` is the application's."""
     _change(aws, application, environment, "UPSERT", stack.outputs[NAME_SERVERS].split(","))

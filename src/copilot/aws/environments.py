@@ -13,7 +13,9 @@ from uuid import uuid4
 from copilot.aws import names
 from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
-from copilot.aws.environment_domains import delegate, is_delegated, makes_aliases, zone_of_application
+from copilot.aws.environment_domains import delegate, is_delegated, zone_of_application
+from copilot.aws.environment_facts import environment_stack as read_stack
+from copilot.aws.environment_facts import is_deployed
 from copilot.aws.environment_removal import Removal, clear_roles
 from copilot.aws.environment_values import EnvironmentDetail, EnvironmentPackage, EnvironmentResource, stack_resources
 from copilot.aws.overrides import overridden
@@ -26,13 +28,11 @@ from copilot.aws.templates.environment.settings import ON_DEMAND, EnvironmentSet
 from copilot.aws.templates.environment.stack import EnvironmentStack, bootstrap_stack, environment_stack
 from copilot.aws.templates.reading import read_template
 from copilot.aws.templates.rendering import render
-from copilot.aws.templates.workload.settings import EnvironmentFacts
-from copilot.errors import ConflictError, NotFoundError, UsageError
+from copilot.errors import ConflictError, UsageError
 from copilot.manifest.environment import EnvironmentManifest
 
 __all__ = ["EnvironmentDetail", "EnvironmentPackage", "EnvironmentResource", "Environments"]
 
-_DEPLOYED = "VpcId"  # an output that the stack has not before the environment is deployed
 _LONGEST_ROLE = 64  # https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
 _TOKEN = "LastForceDeployID"  # noqa: S105 - no secret, but the name of an output
 
@@ -87,7 +87,7 @@ class Environments:
         stack = stacks.find(names.environment_stack(application, name))
         _check_is_ours(stack, application, name)
         self._applications.add_environment(application, within.account, within.region, watch)
-        if stack is None or _DEPLOYED not in stack.outputs:
+        if stack is None or not is_deployed(stack):
             stack = self._make_roles(app, name, within, stack, watch)
         record = EnvironmentRecord(
             application,
@@ -177,36 +177,9 @@ class Environments:
         if stack is None:
             return EnvironmentDetail(record, None, deployed=False, workloads=(), manifest=None, resources=())
         manifest = (read_template(stacks.template(stack_name)).get("Metadata") or {}).get("Manifest")
-        deployed = _DEPLOYED in stack.outputs
+        deployed = is_deployed(stack)
         workloads = tuple(self._deployed(record, inside))
         return EnvironmentDetail(record, stack, deployed, workloads, manifest, tuple(stack_resources(inside, stack_name)))
-
-    def facts(self, application: str, name: str) -> EnvironmentFacts:
-        """What workloads' templates must know of an environment.
-
-        Raises:
-            NotFoundError: There is no such application or environment, or its stack is gone.
-            ConflictError: It was not deployed yet.
-        """
-        app, record = self._store.application(application), self._store.environment(application, name)
-        stacks, stack_name = self._stacks(self.inside(record)), names.environment_stack(application, name)
-        stack = _existing(stacks, record)
-        if _DEPLOYED not in stack.outputs:
-            raise ConflictError(
-                f"environment `{name}` was made, but not deployed yet", hint=f"run `copilot env deploy --name {name}` first"
-            )
-        https = stack.parameters.get("CreateHTTPSListener") == "true"
-        has_subdomain = "EnvironmentSubdomain" in stack.outputs
-        return EnvironmentFacts(
-            account=record.account,
-            region=record.region,
-            partition=self._aws.identity.partition,
-            domain=(app.domain or None) if https and has_subdomain else None,
-            public_certificates=https and not has_subdomain,
-            private_certificates=stack.parameters.get("CreateInternalHTTPSListener") == "true",
-            private_subnets="PrivateSubnets" in stack.outputs,
-            makes_aliases=has_subdomain and makes_aliases(read_template(stacks.template(stack_name))),
-        )
 
     def delete(self, application: str, name: str, within: Aws | None = None, watch: Watch = unwatched) -> tuple[str, ...]:
         """Deletes an environment, and what is left of one whose deletion was stopped.
@@ -293,7 +266,7 @@ class Environments:
         app, record = self._store.application(application), self._store.environment(application, name)
         aws = self.inside(record)
         stacks, stack_name = self._stacks(aws), names.environment_stack(application, name)
-        stack = _existing(stacks, record)
+        stack = read_stack(record, aws)
         current = read_template(stacks.template(stack_name))
         settings = replace(
             self._settings(app, name, record.account, record.region, manifest),
@@ -366,17 +339,6 @@ def _begin(stacks: Stacks, request: StackRequest, watch: Watch) -> Outcome:
     with proposal:
         stacks.begin(proposal)
     return "updated"
-
-
-def _existing(stacks: Stacks, record: EnvironmentRecord) -> Stack:
-    name = names.environment_stack(record.application, record.name)
-    try:
-        return stacks.require(name)
-    except NotFoundError:
-        raise NotFoundError(
-            f"the stack `{name}` of environment `{record.name}` is gone from {record.region}",
-            hint=f"`copilot env init --name {record.name}` makes it again; then deploy it",
-        ) from None
 
 
 def _check_length(application: str, name: str) -> None:

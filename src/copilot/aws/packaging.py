@@ -10,16 +10,15 @@ from functools import cached_property
 from pathlib import Path
 
 from copilot.aws import names
-from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
 from copilot.aws.ecr import Repository
 from copilot.aws.envfiles import ArtifactBucket, addons_key, env_file_key, upload_addons_template, upload_env_files
-from copilot.aws.environments import Environments
+from copilot.aws.environment_facts import environment_facts
 from copilot.aws.images import LATEST, Wanted, publish_images
 from copilot.aws.overrides import check_overrides, overridden, workload_overrides
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord
-from copilot.aws.regional_resources import RegionalResources
-from copilot.aws.stacks import StackRequest
+from copilot.aws.regional_resources import RegionalResources, regional_resources
+from copilot.aws.stack_values import StackRequest
 from copilot.aws.store import Store
 from copilot.aws.templates.rendering import render
 from copilot.aws.templates.workload.addon_folder import AddonsTemplate, read_addons
@@ -116,8 +115,6 @@ class Packager:
         self._aws = aws
         self._workspace = workspace
         self._store = Store(aws)
-        self._applications = Applications(aws)
-        self._environments = Environments(aws)
         self._places: dict[str, Place] = {}
         self._rule_places: dict[str, int] = {}
         self._buckets: dict[str, ArtifactBucket] = {}
@@ -150,13 +147,18 @@ class Packager:
         if not unknown:
             return
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="place") as pool:
+            application = pool.submit(lambda: self._record)
             records = list(pool.map(lambda name: self._store.environment(app, name), unknown))
             regions = list(dict.fromkeys(record.region for record in records))
-            found = pool.map(lambda region: self._applications.resources(app, region), regions)
-            facts = pool.map(lambda name: self._environments.facts(app, name), unknown)
+            found = pool.map(lambda region: regional_resources(self._aws, app, region), regions)
+            places = pool.map(lambda record: self._inside(application.result(), record), records)
             resources = dict(zip(regions, found, strict=True))
-            for name, record, known in zip(unknown, records, facts, strict=True):
-                self._places[name] = Place(record, self._environments.inside(record), known, resources[record.region])
+            for record, (aws, facts) in zip(records, places, strict=True):
+                self._places[record.name] = Place(record, aws, facts, resources[record.region])
+
+    def _inside(self, application: ApplicationRecord, record: EnvironmentRecord) -> tuple[Aws, EnvironmentFacts]:
+        aws = self._aws.assumed(record.manager_role, record.region)
+        return aws, environment_facts(application, record, aws)
 
     def load(self, targets: Iterable[Target]) -> dict[Target, WorkloadDocument]:
         """The manifests of workloads, checked for the environments that they go to, with what they name in this repository.

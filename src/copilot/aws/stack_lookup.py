@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from botocore.exceptions import ClientError
 
 from copilot.aws.client import Aws
 from copilot.aws.errors import code_of, explained, text_of
+from copilot.aws.stack_states import is_new
 from copilot.aws.stack_values import Stack, stack_of
+from copilot.errors import NotFoundError
 
 
 def find_stack(aws: Aws, name: str) -> Stack | None:
@@ -18,6 +23,29 @@ def find_stack(aws: Aws, name: str) -> Stack | None:
             if is_missing(error):
                 return None
             raise
+
+
+def require_stack(aws: Aws, name: str) -> Stack:
+    """`find_stack`. Raises NotFoundError if there is none, or one with nothing in it yet."""
+    stack = find_stack(aws, name)
+    if stack is None or is_new(stack):
+        raise NotFoundError(
+            f"there is no stack `{name}` in {aws.region}",
+            hint="it was not deployed yet, or deleted since: deploy it, and it is made again",
+        )
+    return stack
+
+
+def stack_template(aws: Aws, name: str) -> str:
+    """A stack's template as it was sent. Raises NotFoundError if there is no such stack."""
+    with explained():
+        try:
+            body: Any = aws.cloudformation.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
+        except ClientError as error:
+            if is_missing(error):
+                require_stack(aws, name)
+            raise
+    return body if isinstance(body, str) else json.dumps(body, indent=2)  # boto3 parses those that were sent as JSON
 
 
 def is_missing(error: ClientError) -> bool:

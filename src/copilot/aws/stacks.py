@@ -6,7 +6,6 @@ waits for it first.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,12 +21,12 @@ from copilot.aws.client import Aws
 from copilot.aws.errors import code_of, explained, text_of
 from copilot.aws.stack_events import EventFeed
 from copilot.aws.stack_failures import causes, cure, is_failure, plain, sentence
-from copilot.aws.stack_lookup import find_stack, is_missing
+from copilot.aws.stack_lookup import find_stack, require_stack, stack_template
 from copilot.aws.stack_proposals import OutdatedError, Proposal, propose
 from copilot.aws.stack_templates import template_argument
 from copilot.aws.stack_values import Stack, StackEvent, StackRequest, Watch, unwatched
 from copilot.aws.waiting import Pauses
-from copilot.errors import ConflictError, DeploymentError, EngineUnavailableError, NotFoundError
+from copilot.errors import ConflictError, DeploymentError, EngineUnavailableError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -104,24 +103,11 @@ class Stacks:
 
     def require(self, name: str) -> Stack:
         """The stack. Raises NotFoundError if there is none, or one with nothing in it yet."""
-        stack = self.find(name)
-        if stack is None or states.is_new(stack):
-            raise NotFoundError(
-                f"there is no stack `{name}` in {self._aws.region}",
-                hint="it was not deployed yet, or deleted since: deploy it, and it is made again",
-            )
-        return stack
+        return require_stack(self._aws, name)
 
     def template(self, name: str) -> str:
         """The stack's template as it was sent. Raises NotFoundError if there is no such stack."""
-        with explained():
-            try:
-                body: Any = self._client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
-            except ClientError as error:
-                if is_missing(error):
-                    self.require(name)
-                raise
-        return body if isinstance(body, str) else json.dumps(body, indent=2)  # boto3 parses those that were sent as JSON
+        return stack_template(self._aws, name)
 
     def events(self, name: str, since: float) -> list[StackEvent]:
         """What happened in a stack, and in those nested in it, since then (seconds since the epoch), oldest first."""

@@ -6,11 +6,11 @@ import pytest
 
 from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
-from copilot.aws.environment_domains import makes_aliases
+from copilot.aws.environment_facts import makes_aliases
 from copilot.aws.environments import Environments
 from copilot.aws.store import Store
 from copilot.aws.templates.reading import read_template
-from tests.aws.environments.conftest import SOURCE, manifest
+from tests.aws.environments.conftest import SOURCE, facts, manifest
 from tests.aws.templates.environment.original import original
 from tests.aws.templates.environment.variants import IMPORTED
 
@@ -40,8 +40,8 @@ def test_in_the_account_of_the_application_the_stack_delegates(environments: Env
     assert detail.stack.parameters["AppDNSName"] == "example.com"
     assert {"DelegationRecord", "EnvironmentHostedZone"} <= {each.logical_id for each in detail.resources}
     assert _delegation(aws)
-    facts = environments.facts("shop", "test")
-    assert (facts.domain, facts.public_certificates, facts.makes_aliases) == ("example.com", False, False)
+    known = facts(aws)
+    assert (known.domain, known.public_certificates, known.makes_aliases) == ("example.com", False, False)
 
 
 @pytest.mark.parametrize("domain", [True, False])

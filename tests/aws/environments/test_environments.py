@@ -13,7 +13,7 @@ from copilot.aws.stacks import Stacks
 from copilot.aws.store import Store
 from copilot.aws.templates.workload.settings import EnvironmentFacts
 from copilot.errors import ConflictError, NotFoundError
-from tests.aws.environments.conftest import SOURCE, manifest
+from tests.aws.environments.conftest import SOURCE, facts, manifest
 from tests.aws.templates.environment.variants import CERTIFICATE, IMPORTED
 
 STACK = "shop-test"
@@ -40,7 +40,7 @@ def test_init_makes_the_roles_and_writes_the_environment_down(environments: Envi
     assert detail.stack.tags == {"copilot-application": "shop", "copilot-environment": "test"}
     assert aws.iam.get_role(RoleName="shop-test-EnvManagerRole")["Role"].get("Description") != "left"
     with pytest.raises(ConflictError, match="was made, but not deployed yet"):
-        environments.facts("shop", "test")
+        facts(aws)
 
     assert environments.init("shop", "test") == record
     aws.cloudformation.delete_stack(StackName=STACK)
@@ -88,7 +88,7 @@ def test_deploy(environments: Environments, aws: Aws) -> None:
     assert detail.stack.outputs["VpcId"].startswith("vpc-")
     assert len(detail.stack.outputs["PublicSubnets"].split(",")) == 2
     assert detail.stack.parameters["ServiceDiscoveryEndpoint"] == "test.shop.local"
-    assert environments.facts("shop", "test") == EnvironmentFacts("123456789012", "us-east-1")
+    assert facts(aws) == EnvironmentFacts("123456789012", "us-east-1")
     assert environments.deploy("shop", "test", manifest(), SOURCE) == "unchanged"
     assert environments.propose("shop", "test", manifest(), SOURCE) is None
 
@@ -134,10 +134,10 @@ def test_deploy_keeps_what_workloads_asked_for(environments: Environments, aws: 
     }
 
 
-def test_an_imported_network_and_certificates(environments: Environments) -> None:
+def test_an_imported_network_and_certificates(environments: Environments, aws: Aws) -> None:
     environments.init("shop", "test")
     certificates = {"public": {"certificates": [f"{CERTIFICATE}1"]}, "private": {"certificates": [f"{CERTIFICATE}2"]}}
     subnets = {"public": IMPORTED["subnets"]["public"]}
     environments.deploy("shop", "test", manifest(network={"vpc": {**IMPORTED, "subnets": subnets}}, http=certificates), SOURCE)
-    facts = environments.facts("shop", "test")
-    assert (facts.public_certificates, facts.private_certificates, facts.private_subnets) == (True, False, False)
+    known = facts(aws)
+    assert (known.public_certificates, known.private_certificates, known.private_subnets) == (True, False, False)
