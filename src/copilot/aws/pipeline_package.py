@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
 from copilot.aws.connections import Connection
 from copilot.aws.overrides import check_overrides, overridden, pipeline_overrides
 from copilot.aws.pipeline_lookup import Lookup, look_up
+from copilot.aws.regional_resources import regional_resources
 from copilot.aws.stack_templates import LARGEST_TEMPLATE, MOST_RESOURCES
 from copilot.aws.store import Store
 from copilot.aws.templates.pipeline.checks import problems
@@ -105,7 +105,7 @@ class Inspection:
     def _with_all_stores(self) -> PipelineSettings:
         stores = dict(self._settings.stores)
         for region in self.missing_regions:
-            made = Applications(self._aws).resources(self.plan.application, region)
+            made = regional_resources(self._aws, self.plan.application, region)
             stores[region] = ArtifactStore(made.region, made.bucket, made.key_arn)
         return replace(self._settings, stores=stores)
 
