@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,8 +13,8 @@ from copilot.aws.client import Aws
 from copilot.aws.connections import Connection, Connections
 from copilot.aws.errors import explained
 from copilot.aws.pipeline_networks import NetworkFindings, look_at_networks
+from copilot.aws.pipelines import is_oldest_layout
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord
-from copilot.aws.stacks import Stacks
 from copilot.aws.templates.pipeline.checks import codecommit_region
 from copilot.aws.templates.pipeline.settings import ArtifactStore, PipelineEnvironment, PipelineSettings, source_kind
 from copilot.errors import CopilotError, KeyPath, NotFoundError, Problem
@@ -26,7 +25,6 @@ T = TypeVar("T")
 
 _AT_ONCE = 8
 """How many things are asked at once."""
-_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 _PROPERTIES: KeyPath = ("source", "properties")
 _ANY_ACCOUNT, _ANY_REGION = "123456789012", "us-east-1"
 
@@ -138,18 +136,6 @@ def without_aws(manifest: PipelineManifest, plan: Plan, region: str | None) -> P
     return PipelineSettings(
         plan, manifest, region, environments, {region: _assumed_store(region)}, connection_arn=arn if needed else None
     )
-
-
-def is_oldest_layout(aws: Aws, application: str, pipeline: str) -> bool:
-    """Whether a pipeline stands in a stack that is called as the manifest says, as early versions of AWS Copilot made them.
-
-    Such a stack has no tag with the pipeline's name, whichever version updated it last.
-    """
-    if not _STACK_NAME.fullmatch(pipeline):
-        return False
-    stack = Stacks(aws).find(pipeline)
-    others = {names.ENVIRONMENT_TAG, names.SERVICE_TAG, names.PIPELINE_TAG}
-    return stack is not None and stack.tags.get(names.APPLICATION_TAG) == application and not others & set(stack.tags)
 
 
 @dataclass

@@ -27,10 +27,17 @@ if TYPE_CHECKING:
 PIPELINE = "Pipeline"
 """The logical ID of the pipeline in its stack."""
 
+_PIPELINE_TYPE, _PROJECT_TYPE = "AWS::CodePipeline::Pipeline", "AWS::CodeBuild::Project"
+_MOST_PROJECTS = 100
+"""How many projects one question may be about (BatchGetProjects)."""
+
 _STACK_OF = "aws:cloudformation:stack-name"
 """The tag by which CloudFormation marks what it makes."""
 
+_AT_REST = states.SUCCEEDED | {"UPDATE_ROLLBACK_COMPLETE"}
+"""States of a stack in which all is there that it says is there."""
 _UNDER_WAY = frozenset({"InProgress", "Stopping"})
+_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 _TOKEN = re.compile(r"\{\{resolve:secretsmanager:(?P<id>arn:(?:[^:}]+:){5}[^:}]+|[^:}]+)")
 
 
@@ -122,6 +129,23 @@ class Pipelines:
                 hint="give the pipeline another name in its manifest",
             )
 
+    def check_whole(self, name: str, stack_name: str) -> None:
+        """Raises ConflictError if a pipeline, or a project of it, was deleted by hand: CloudFormation does not notice that."""
+        stack = self._stacks.find(stack_name)
+        if stack is None or stack.status not in _AT_REST:
+            return
+        made: dict[str, list[str]] = {_PIPELINE_TYPE: [], _PROJECT_TYPE: []}
+        for each in stack_resources(self._aws, stack_name):
+            if each.type in made and each.physical_id:
+                made[each.type].append(each.physical_id)
+        gone = [f"pipeline `{each}`" for each in sorted({*made[_PIPELINE_TYPE]} - self._existing())]
+        gone += [f"CodeBuild project `{each}`" for each in self._projects_not_found(made[_PROJECT_TYPE])]
+        if gone:
+            raise ConflictError(
+                f"stack `{stack_name}` lacks what was deleted by hand, which CloudFormation does not notice: {', '.join(gone)}",
+                hint=f"delete the rest with `copilot pipeline delete --name {name}`, then run this again",
+            )
+
     def request(self, package: PipelinePackage) -> StackRequest:
         """What the stack of a pipeline is to be."""
         return StackRequest(package.stack_name, package.template, package.parameters, package.tags, bucket=package.bucket)
@@ -149,11 +173,14 @@ class Pipelines:
                 ManagedSecrets(self._aws).delete(secret)
 
     def _untagged(self, app: str, name: str) -> DeployedPipeline | None:
-        """A pipeline that AWS does not know by its tags yet."""
-        stack = self._stacks.find(names.pipeline_stack(app, name))
+        """A pipeline that AWS does not know by its tags: not yet, or not any more while its stack is still there."""
+        stack_name = names.pipeline_stack(app, name)
+        stack = self._stacks.find(stack_name)
+        if stack is None and is_oldest_layout(self._aws, app, name):
+            return self.in_stack(app, name, name)
         if states.is_new(stack) or (stack and stack.status in states.NEVER_SUCCEEDED):
             return None
-        return self.in_stack(app, name, names.pipeline_stack(app, name))
+        return self.in_stack(app, name, stack_name)
 
     def _check_at_rest(self, pipeline: DeployedPipeline) -> None:
         client = self._aws.codepipeline
@@ -174,6 +201,14 @@ class Pipelines:
         pages = self._aws.codepipeline.get_paginator("list_pipelines").paginate()
         return {each["name"] for page in pages for each in page["pipelines"]}
 
+    def _projects_not_found(self, projects: list[str]) -> list[str]:
+        found: list[str] = []
+        for start in range(0, len(projects), _MOST_PROJECTS):
+            with explained():
+                answer = self._aws.codebuild.batch_get_projects(names=projects[start : start + _MOST_PROJECTS])
+            found += [each["name"] for each in answer["projects"]]
+        return sorted({*projects} - {*found})
+
     def _stages(self, pipeline: DeployedPipeline) -> set[str]:
         client = self._aws.codepipeline
         with explained():
@@ -182,6 +217,18 @@ class Pipelines:
             except client.exceptions.PipelineNotFoundException:
                 return set()
         return {stage["name"] for stage in structure["stages"]}
+
+
+def is_oldest_layout(aws: Aws, application: str, pipeline: str) -> bool:
+    """Whether a pipeline stands in a stack that is called as the manifest says, as early versions of AWS Copilot made them.
+
+    Such a stack has no tag with the pipeline's name, whichever version updated it last.
+    """
+    if not _STACK_NAME.fullmatch(pipeline):
+        return False
+    stack = Stacks(aws).find(pipeline)
+    others = {names.ENVIRONMENT_TAG, names.SERVICE_TAG, names.PIPELINE_TAG}
+    return stack is not None and stack.tags.get(names.APPLICATION_TAG) == application and not others & set(stack.tags)
 
 
 def _of_tags(app: str, arn: str, tags: Mapping[str, str]) -> DeployedPipeline:

@@ -36,8 +36,6 @@ from tests.aws.pipelines.conftest import (
 from tests.aws.test_pipelines import template
 from tests.cli.conftest import Cli, Terminals
 
-emulator = with_pipelines.emulator
-repositories_folder = with_pipelines.repositories_folder
 
 STACK = "pipeline-shop-main"
 SECRET = "github-token-shop-shop"
@@ -272,6 +270,32 @@ def test_a_stack_that_could_not_be_made_is_made_anew(project: Project, token: No
     assert Stacks(project.aws).find(STACK).status == "ROLLBACK_COMPLETE"  # type: ignore[union-attr]  # it was begun
     patches.unlink()
     assert "Created pipeline main in" in cli.ok("pipeline", "update").stderr
+
+
+def test_what_was_deleted_or_changed_by_hand_is_told(project: Project, token: None, cli: Cli) -> None:
+    cli.ok("pipeline", "update")
+    (deployed,) = Pipelines(project.aws).deployed(APP)
+    build = f"{STACK}-BuildProject"
+    structure = project.aws.codepipeline.get_pipeline(name=deployed.pipeline_name)["pipeline"]
+    structure["executionMode"] = "QUEUED"
+    project.aws.codepipeline.update_pipeline(pipeline=structure)
+    by_hand = cli.ok("pipeline", "update")
+    assert "was changed by hand" in by_hand.stderr
+    assert "queued → superseded" in by_hand.stdout
+
+    project.aws.codebuild.delete_project(name=build)
+    incomplete = cli("pipeline", "update")
+    assert incomplete.exit_code == 1
+    assert f"deleted by hand, which CloudFormation does not notice: CodeBuild project `{build}`" in incomplete.stderr
+
+    project.aws.codepipeline.delete_pipeline(name=deployed.pipeline_name)
+    assert "has no pipeline yet" in cli("pipeline", "status").stderr
+    gone = cli("pipeline", "update")
+    assert gone.exit_code == 1
+    assert f"pipeline `{deployed.pipeline_name}`" in gone.stderr
+    assert "`copilot pipeline delete --name main`" in gone.stderr
+    assert "Deleted pipeline main" in cli.ok("pipeline", "delete", "--name", "main", "--yes").stderr
+    assert "Created pipeline main" in cli.ok("pipeline", "update").stderr
 
 
 @pytest.mark.parametrize(

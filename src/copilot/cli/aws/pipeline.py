@@ -55,7 +55,9 @@ class _Update:
 
         with progress("Asking AWS"):
             inspection = inspect_pipeline(self.aws, self.workspace, self.files, to_run=True)
-            Pipelines(self.aws).check_name(self.context.app, inspection.stack_name)
+            pipelines = Pipelines(self.aws)
+            pipelines.check_name(self.context.app, inspection.stack_name)
+            pipelines.check_whole(inspection.plan.pipeline, inspection.stack_name)
             before = self._present_plan(inspection.plan.pipeline)
         plan = inspection.plan
         if inspection.connection is not None:
@@ -77,7 +79,10 @@ class _Update:
         else:
             took = "" if outcome == "unchanged" else f" in {duration(time.monotonic() - begin)}"
             say_done(f"{DONE[outcome]} pipeline {bold(plan.pipeline)}{took}")
-            if not self.wish.diff:
+            if outcome == "unchanged" and before not in (None, after):
+                say("  The pipeline on AWS was changed by hand, and CloudFormation does not notice. The manifest says:")
+                show_plan(before, after)
+            elif not self.wish.diff and outcome != "unchanged":
                 show_plan(before, after)
             self._release(package, created=outcome == "created")
 

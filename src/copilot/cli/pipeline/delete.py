@@ -19,12 +19,13 @@ from copilot.cli.pipeline._target import choose_pipeline, name_option
 @yes_option
 def delete(context: Context, name: str | None, delete_secret: bool, yes: bool) -> None:
     """What it deployed keeps running, and its files in the repository stay."""
-    target = choose_pipeline(context, name)
     if context.on_aws:
         from copilot.cli.aws.delete import delete_pipeline
 
-        delete_pipeline(context, target.name, delete_secret=delete_secret, yes=yes)
+        # By its name also what is left of one that was deleted by hand, which is no pipeline any more.
+        delete_pipeline(context, name or choose_pipeline(context, None).name, delete_secret=delete_secret, yes=yes)
         return
+    target = choose_pipeline(context, name)
     source = target.engine.pipeline(target.app, target.name).definition.plan.source
     confirm_deletion(f"Delete pipeline {target.name} with the history of its executions?", yes=yes)
     target.engine.delete_pipeline(target.app, target.name, delete_secret)
