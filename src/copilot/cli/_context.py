@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from copilot.errors import NotFoundError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
+    from copilot.aws.client import Aws
     from copilot.aws.engine import AwsEngine
     from copilot.engine import Engine, LocalEngine
     from copilot.workspace import EngineName, Workspace
@@ -98,7 +99,16 @@ class Context:
 
         Raises UsageError when no application or no region is known.
         """
-        return connect_aws()
+        from copilot.aws.engine import AwsEngine
+
+        return AwsEngine(self.account)
+
+    @cached_property
+    def account(self) -> Aws:
+        """AWS itself, for what needs no engine, which takes long to load. Raises UsageError when no region is known."""
+        from copilot.aws.client import connect as connect_account
+
+        return connect_account()
 
 
 def connect_aws() -> AwsEngine:

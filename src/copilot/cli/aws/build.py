@@ -32,7 +32,7 @@ def build(context: Context, name: str | None, output_dir: Path) -> None:
     from copilot.aws.packaging import Packager
 
     workspace = own_workspace(context)
-    packager = Packager(context.aws.aws, workspace)
+    packager = Packager(context.account, workspace)
     try:
         pipeline, targets = _targets(context, workspace, name)
     except ManifestError as error:
@@ -57,9 +57,11 @@ def build(context: Context, name: str | None, output_dir: Path) -> None:
 
 def _targets(context: Context, workspace: Workspace, name: str | None) -> tuple[str, list[Target]]:
     """The pipeline, and what it deploys where. Without any pipeline here: all workloads, to all environments."""
+    from copilot.aws.store import Store
     from copilot.validation import check_pipeline
 
-    environments = [environment.name for environment in context.aws.environments(context.app)]
+    store = Store(context.account)
+    environments = [record.name for record in store.environments(store.application(context.app).name)]
     if name is None and not workspace.pipelines():
         workloads = workspace.workloads()
         if not workloads:
@@ -103,7 +105,9 @@ def _execution(pipeline: str) -> str:
 
 def _check_added(context: Context, documents: Mapping[Target, WorkloadDocument]) -> None:
     """A build makes no repositories: it may not, and what it made would belong to nobody."""
-    known = {workload.name for workload in context.aws.workloads(context.app)}
+    from copilot.aws.store import Store
+
+    known = {record.name for record in Store(context.account).workloads(context.app)}
     missing = {name: document.model.type for (name, _), document in documents.items() if name not in known}
     if not missing:
         return

@@ -43,9 +43,10 @@ def delete_pipeline(context: Context, name: str, *, delete_secret: bool, yes: bo
     from copilot.cli.pipeline.delete import say_deleted
 
     with progress("Asking AWS"):
-        pipelines = Pipelines(context.aws.aws)
+        pipelines = Pipelines(context.account)
         pipeline = pipelines.find(context.app, name)
         secret = pipelines.token_secret(pipeline)
+        pipelines.check_at_rest(pipeline)  # nobody is asked about what is refused then
     _ask.confirm_deletion(f"Delete pipeline {name} with the history of its executions?", yes=yes)
     with watching(pipeline.stack_name) as watch:
         pipelines.delete(pipeline, secret if delete_secret else None, watch)

@@ -91,7 +91,7 @@ def _of_aws(context: Context) -> Checks:
         return [*override_faults(workspace, files, without_aws(manifest, plan, region)), *of_workloads]
 
     try:
-        aws = context.aws.aws
+        aws = context.account
         region = aws.region
         store = Store(aws)
         application = store.application(context.app)

@@ -82,7 +82,7 @@ def keep_token(context: Context, secret: str, token: str) -> None:
     if context.on_aws:
         from copilot.aws.secrets import ManagedSecrets
 
-        ManagedSecrets(context.aws.aws).put(secret, token, overwrite=True, application=context.app)
+        ManagedSecrets(context.account).put(secret, token, overwrite=True, application=context.app)
     else:
         context.local.put_secret(secret, token, overwrite=True)
 
@@ -92,7 +92,7 @@ def has_token(context: Context, secret: str) -> bool:
     if context.on_aws:
         from copilot.aws.secrets import ManagedSecrets
 
-        found = ManagedSecrets(context.aws.aws).find(secret)
+        found = ManagedSecrets(context.account).find(secret)
         return found is not None and not found.deleted
     return secret in context.local.secrets(secret)
 
@@ -148,12 +148,12 @@ def _on_aws(context: Context, repository: Repository, token: str | None, connect
             "`--github-access-token` and `--connection-name` cannot be used together", hint="either leads to the repository"
         )
     if connection is not None:
-        return _through(_named(context.aws.aws, connection, provider, repository), provider)
+        return _through(_named(context.account, connection, provider, repository), provider)
     if provider == "GitHub" and token != "":
         access = _with_token(context, repository, token)
         if access is not None:
             return access
-    return _picked(context.aws.aws, provider, repository)
+    return _picked(context.account, provider, repository)
 
 
 def _with_token(context: Context, repository: Repository, token: str | None) -> Access | None:
@@ -161,7 +161,7 @@ def _with_token(context: Context, repository: Repository, token: str | None) -> 
     from copilot.aws.secrets import ManagedSecrets
 
     name = _secret_name("GitHub", context.app, repository)
-    found = ManagedSecrets(context.aws.aws).find(name)
+    found = ManagedSecrets(context.account).find(name)
     if found is not None and found.application not in (None, context.app):
         raise ConflictError(
             f"the secret `{name}` belongs to application `{found.application}`",
@@ -190,7 +190,7 @@ def _codecommit(context: Context, repository: Repository, connection: str | None
 
     if connection is not None:
         raise UsageError("CodeCommit needs no connection: it is in the same account", hint="leave `--connection-name` out")
-    region, own = host_of(repository.url).split(".")[1], context.aws.aws.region
+    region, own = host_of(repository.url).split(".")[1], context.account.region
     if region != own:
         raise RepositoryError(
             f"the repository is in {region}, and the pipeline in {own}: CodePipeline takes CodeCommit's only from its own region",

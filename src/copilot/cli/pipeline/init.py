@@ -84,7 +84,7 @@ def init(
             name = _another_name(workspace)
     files = workspace.pipeline_files(name)
 
-    repository = _repository.choose(checkout, url, context.aws.aws.region if context.on_aws else None)
+    repository = _repository.choose(checkout, url, context.account.region if context.on_aws else None)
     branch = git_branch if git_branch is not None else checkout.branch()
     check_branch(branch)
     if environments and not names(environments):

@@ -39,7 +39,7 @@ def package(context: Context, name: str | None, output_dir: Path | None, diff: b
     from copilot.aws.pipeline_package import package_pipeline
 
     with progress("Asking AWS"):
-        made = package_pipeline(context.aws.aws, workspace, files)
+        made = package_pipeline(context.account, workspace, files)
     if diff:
         if _differs(context, made):
             click.get_current_context().exit(1)
@@ -57,8 +57,8 @@ def _differs(context: Context, made: PipelinePackage) -> bool:
     from copilot.aws.stacks import Stacks
     from copilot.cli.aws._stacks import show_difference
 
-    request = Pipelines(context.aws.aws).request(made)
-    stacks = Stacks(context.aws.aws)
+    request = Pipelines(context.account).request(made)
+    stacks = Stacks(context.account)
     with progress(f"Working out what changes in {request.name}"):
         proposal = stacks.propose(request)
     if proposal is None:
