@@ -8,17 +8,19 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from copilot.cli import _ask
 from copilot.cli._context import Context
 from copilot.cli.pipeline._text import typed
-from copilot.cli.pipeline.view import Hints
-from copilot.engine import Engine, ExecutionSummary
 from copilot.errors import CopilotError, NotFoundError, UsageError
-from copilot.release.plan import Plan
+
+if TYPE_CHECKING:
+    from copilot.cli.pipeline.view import Hints
+    from copilot.engine import Engine, ExecutionSummary
+    from copilot.release.plan import Plan
 
 _PAUSE = 0.15
 """Seconds: fast enough for a live view."""
@@ -91,6 +93,8 @@ def choose_pipeline(context: Context, name: str | None) -> Target:
         NotFoundError: There is none, or none called so.
         UsageError: There are several and there is no terminal to ask on.
     """
+    from copilot.cli.pipeline.view import Hints
+
     names = [pipeline.name for pipeline in context.engine.pipelines(context.app)]
     if name is None:
         name = _pick(context.app, names)
