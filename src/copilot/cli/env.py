@@ -99,7 +99,7 @@ def _container_engine() -> str | None:
 @app_option
 @json_option
 def ls(context: Context, as_json: bool) -> None:
-    """On this machine in the order they were created; on AWS by name."""
+    """In the order they were created."""
     if context.on_aws and not as_json:
         from copilot.cli.aws import env as aws_env
 

@@ -271,6 +271,11 @@ BUILD = (
         _BOTH,
         find_in_buildspec=_s3_prefix,
     ),
+    Difference(
+        "`COPILOT_APPLICATION_NAME` in a build",
+        "the application",
+        "not set; tests, pre- and post-deployments have it",
+    ),
 )
 STAGES = (
     Difference(
