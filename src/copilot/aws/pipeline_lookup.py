@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from copilot.aws import names
-from copilot.aws.applications import Applications
 from copilot.aws.client import Aws
 from copilot.aws.connections import Connection, Connections
 from copilot.aws.errors import explained
 from copilot.aws.pipeline_networks import NetworkFindings, look_at_networks
-from copilot.aws.pipelines import is_oldest_layout
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord
+from copilot.aws.regional_resources import regional_resources
+from copilot.aws.stack_lookup import is_oldest_layout
 from copilot.aws.templates.pipeline.checks import codecommit_region
 from copilot.aws.templates.pipeline.settings import ArtifactStore, PipelineEnvironment, PipelineSettings, source_kind
 from copilot.errors import CopilotError, KeyPath, NotFoundError, Problem
@@ -70,7 +70,7 @@ def look_up(
     known = {name: environments[name] for name in plan.environments if name in environments}
     regions = sorted({aws.region, *(record.region for record in known.values())})
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        resources = {region: pool.submit(Applications(aws).resources, application.name, region) for region in regions}
+        resources = {region: pool.submit(regional_resources, aws, application.name, region) for region in regions}
         connection = pool.submit(_connection, aws, manifest)
         secret = pool.submit(_secret, aws, manifest)
         oldest = pool.submit(is_oldest_layout, aws, application.name, plan.pipeline)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from copilot.aws import names
 from copilot.aws.client import Aws
 from copilot.aws.records import EnvironmentRecord
+from copilot.aws.stack_lookup import find_stack
 from copilot.aws.stack_values import Stack
-from copilot.aws.stacks import Stacks
 from copilot.errors import Problem
 from copilot.manifest.pipeline import PipelineManifest
 
@@ -44,13 +44,12 @@ def look_at_networks(
     Raises:
         CopilotError: AWS refuses, or does not answer.
     """
-    stacks = Stacks(aws)
     problems, lacking = [], []
     for index, stage in enumerate(manifest.stages):
         record = environments.get(stage.name)
         if stage.vpc is None or record is None or (record.account, record.region) != (aws.account, aws.region):
             continue
-        stack = stacks.find(names.environment_stack(application, stage.name))
+        stack = find_stack(aws, names.environment_stack(application, stage.name))
         found = _missing(stage.name, stack)
         if found is not None:
             problems.append(Problem(("stages", index, "vpc"), *found, "key"))

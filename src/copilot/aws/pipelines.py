@@ -16,6 +16,7 @@ from copilot.aws.environment_values import stack_resources
 from copilot.aws.errors import code_of, explained
 from copilot.aws.pipeline_values import DeployedPipeline
 from copilot.aws.secrets import ManagedSecrets
+from copilot.aws.stack_lookup import is_oldest_layout
 from copilot.aws.stack_values import StackRequest, Watch, unwatched
 from copilot.aws.stacks import Stacks
 from copilot.aws.templates.reading import read_template
@@ -37,7 +38,6 @@ _STACK_OF = "aws:cloudformation:stack-name"
 _AT_REST = states.SUCCEEDED | {"UPDATE_ROLLBACK_COMPLETE"}
 """States of a stack in which all is there that it says is there."""
 _UNDER_WAY = frozenset({"InProgress", "Stopping"})
-_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 _TOKEN = re.compile(r"\{\{resolve:secretsmanager:(?P<id>arn:(?:[^:}]+:){5}[^:}]+|[^:}]+)")
 
 
@@ -166,7 +166,7 @@ class Pipelines:
             DeploymentError: AWS could not delete something.
         """
         if not abandon:
-            self._check_at_rest(pipeline)
+            self.check_at_rest(pipeline)
         self._stacks.delete(pipeline.stack_name, watch=watch)
         if secret is not None:
             with suppress(NotFoundError):
@@ -182,7 +182,8 @@ class Pipelines:
             return None
         return self.in_stack(app, name, stack_name)
 
-    def _check_at_rest(self, pipeline: DeployedPipeline) -> None:
+    def check_at_rest(self, pipeline: DeployedPipeline) -> None:
+        """Raises ConflictError if an execution is under way."""
         client = self._aws.codepipeline
         with explained():
             try:
@@ -217,18 +218,6 @@ class Pipelines:
             except client.exceptions.PipelineNotFoundException:
                 return set()
         return {stage["name"] for stage in structure["stages"]}
-
-
-def is_oldest_layout(aws: Aws, application: str, pipeline: str) -> bool:
-    """Whether a pipeline stands in a stack that is called as the manifest says, as early versions of AWS Copilot made them.
-
-    Such a stack has no tag with the pipeline's name, whichever version updated it last.
-    """
-    if not _STACK_NAME.fullmatch(pipeline):
-        return False
-    stack = Stacks(aws).find(pipeline)
-    others = {names.ENVIRONMENT_TAG, names.SERVICE_TAG, names.PIPELINE_TAG}
-    return stack is not None and stack.tags.get(names.APPLICATION_TAG) == application and not others & set(stack.tags)
 
 
 def _of_tags(app: str, arn: str, tags: Mapping[str, str]) -> DeployedPipeline:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from copilot.aws import names
 from copilot.aws.client import Aws
 from copilot.aws.errors import code_of, explained, text_of
 from copilot.aws.stack_states import is_new
 from copilot.aws.stack_values import Stack, stack_of
 from copilot.errors import NotFoundError
+
+_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 
 
 def find_stack(aws: Aws, name: str) -> Stack | None:
@@ -51,3 +55,15 @@ def stack_template(aws: Aws, name: str) -> str:
 def is_missing(error: ClientError) -> bool:
     """Whether CloudFormation says that there is no such stack."""
     return code_of(error) == "ValidationError" and "does not exist" in text_of(error)
+
+
+def is_oldest_layout(aws: Aws, application: str, pipeline: str) -> bool:
+    """Whether a pipeline stands in a stack that is called as the manifest says, as early versions of AWS Copilot made them.
+
+    Such a stack has no tag with the pipeline's name, whichever version updated it last.
+    """
+    if not _STACK_NAME.fullmatch(pipeline):
+        return False
+    stack = find_stack(aws, pipeline)
+    others = {names.ENVIRONMENT_TAG, names.SERVICE_TAG, names.PIPELINE_TAG}
+    return stack is not None and stack.tags.get(names.APPLICATION_TAG) == application and not others & set(stack.tags)
