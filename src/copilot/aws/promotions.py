@@ -12,6 +12,7 @@ from copilot.aws import stack_states as states
 from copilot.aws.artifacts import read_files
 from copilot.aws.client import Aws
 from copilot.aws.errors import explained
+from copilot.aws.execution_errors import asking
 from copilot.aws.execution_values import SHORT, summary_of
 from copilot.aws.executions import Executions
 from copilot.aws.pipeline_values import ActionExecution, DeployedPipeline, Place
@@ -100,7 +101,7 @@ class Promotions:
         if not found:
             raise gone
         client = self._aws.codepipeline
-        with explained():
+        with asking(pipeline):
             try:
                 client.put_approval_result(
                     pipelineName=pipeline.pipeline_name,
