@@ -102,6 +102,7 @@ def test_from_a_push_to_production_and_back(
     assert f"of {first[:7]}" in back.stderr
     busy = cli("pipeline", "delete", "--yes")
     assert busy.exit_code == 1
+    assert busy.stderr.startswith("error: execution ")
     assert "is under way" in busy.stderr
     cli.ok("pipeline", "stop", "--abandon")
     listed = json.loads(cli.ok("pipeline", "ls", "--json").stdout)["pipelines"]
