@@ -134,6 +134,21 @@ def test_a_place_for_rules_stays_until_its_workload_is_deleted(store: Store) -> 
     assert [store.claim_rule_place("shop", name) for name in ("web", "admin")] == [1, 0]
 
 
+def test_the_place_that_would_be_claimed(aws: Aws, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "/copilot/applications/shop/listener-rules/"
+    assert store.expected_rule_place("shop", "api") == 0
+    assert aws.ssm.get_parameters_by_path(Path=path)["Parameters"] == []
+    _put(aws, "shop/listener-rules/5", "api")
+    _put(aws, "shop/listener-rules/0", "api")
+    assert [store.expected_rule_place("shop", name) for name in ("api", "web")] == [5, 1]
+    assert len(aws.ssm.get_parameters_by_path(Path=path)["Parameters"]) == 2
+
+    monkeypatch.setattr(stores, "RULE_PLACES", 1)
+    assert store.expected_rule_place("shop", "web") == 0  # no workload `api` was ever written down
+    assert len(aws.ssm.get_parameters_by_path(Path=path)["Parameters"]) == 2
+    assert store.claim_rule_place("shop", "web") == 0
+
+
 def test_many_places_at_once(store: Store) -> None:
     assert store.claim_rule_place("shop", "web") == 0
     many = ["api", *(f"svc-{number}" for number in range(20)), "web"]

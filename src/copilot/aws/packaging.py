@@ -268,7 +268,8 @@ class Packager:
             target: The workload and the environment.
             document: Its manifest.
             images: Its images.
-            upload: Whether what its template names in S3 is put there.
+            upload: Whether what its template names in S3 is put there, and the place of its listener rules claimed. Otherwise
+                nothing is changed on AWS.
 
         Raises:
             ManifestError: Something is wrong with its addons or overrides.
@@ -290,7 +291,7 @@ class Packager:
             image=images.main,
             sidecar_images=images.sidecars,
             env_files=self._env_files(manifest, bucket),
-            rule_place=self._rule_place(manifest) if _has_rules(manifest) else 0,
+            rule_place=self._rule_place(manifest, claim=upload) if _has_rules(manifest) else 0,
             artifact_key=place.resources.key_arn,
             addons=self._addons(name, bucket),
             permissions_boundary=self._record.permissions_boundary or None,
@@ -351,9 +352,10 @@ class Packager:
         routed = list(dict.fromkeys(manifest.name for manifest in resolved if _has_rules(manifest)))
         self._rule_places |= self._store.claim_rule_places(self.application, routed)
 
-    def _rule_place(self, manifest: Workload) -> int:
+    def _rule_place(self, manifest: Workload, *, claim: bool) -> int:
         if manifest.name not in self._rule_places:
-            self._rule_places[manifest.name] = self._store.claim_rule_place(self.application, manifest.name)
+            ask = self._store.claim_rule_place if claim else self._store.expected_rule_place
+            self._rule_places[manifest.name] = ask(self.application, manifest.name)
         return self._rule_places[manifest.name]
 
     def _bucket(self, place: Place) -> ArtifactBucket:

@@ -143,7 +143,9 @@ class Store:
         claims = self._claims(application)
         while missing := [workload for workload in workloads if not _of(workload, claims)]:
             for workload in missing:
-                place = self._free_place(application, workload, claims, missing)
+                place = self._next_place(application, workload, claims, missing)
+                if any(claim.place == place for claim in claims):
+                    self._parameters.delete(_place(application, place))
                 # Only one writer can create a parameter. When somebody else was quicker, the next round takes another place.
                 tags = {**_tags(application), names.SERVICE_TAG: workload}
                 self._parameters.create(_place(application, place), workload, "Whose listener rules have this place", tags)
@@ -151,9 +153,14 @@ class Store:
             claims = self._claims(application)
         return {workload: self._oldest(application, _of(workload, claims)) for workload in workloads}
 
+    def expected_rule_place(self, application: str, workload: str) -> int:
+        """The place that `claim_rule_place` would answer now. Nothing is claimed: another workload may be quicker."""
+        claims = self._claims(application)
+        own = _of(workload, claims)
+        return _by_age(own)[0].place if own else self._next_place(application, workload, claims, [workload])
+
     def _oldest(self, application: str, claims: list[_Claim]) -> int:
-        # Two deployments of the same workload can both have claimed a place: for both of them the older claim counts.
-        oldest, *others = sorted(claims, key=lambda claim: (claim.at, claim.place))
+        oldest, *others = _by_age(claims)
         for claim in others:
             self._parameters.delete(_place(application, claim.place))
         return oldest.place
@@ -163,7 +170,8 @@ class Store:
         named = [(each.name.removeprefix(path), each) for each in self._parameters.under(path)]
         return [_Claim(int(place), each.value, each.at) for place, each in named if place.isdecimal()]
 
-    def _free_place(self, application: str, workload: str, claims: list[_Claim], claiming: Sequence[str]) -> int:
+    def _next_place(self, application: str, workload: str, claims: list[_Claim], claiming: Sequence[str]) -> int:
+        """A place that nobody has, or that only somebody has claimed who is gone."""
         taken = {claim.place for claim in claims}
         free = next((place for place in range(RULE_PLACES) if place not in taken), None)
         if free is not None:
@@ -172,7 +180,6 @@ class Store:
         present = {*claiming, *(record.name for record in self.workloads(application))}
         for claim in claims:
             if claim.workload not in present:
-                self._parameters.delete(_place(application, claim.place))
                 return claim.place
         raise ConflictError(
             f"application `{application}` has {RULE_PLACES} services with listener rules, so `{workload}` cannot have any",
@@ -261,3 +268,8 @@ def _place(application: str, place: int) -> str:
 
 def _of(workload: str, claims: list[_Claim]) -> list[_Claim]:
     return [claim for claim in claims if claim.workload == workload]
+
+
+def _by_age(claims: list[_Claim]) -> list[_Claim]:
+    # Two deployments of the same workload can both have claimed a place: for both of them the older claim counts.
+    return sorted(claims, key=lambda claim: (claim.at, claim.place))

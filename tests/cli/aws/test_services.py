@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from copilot.aws import names
 from copilot.aws.client import Aws
 from copilot.aws.store import Store
 from tests.cli.aws.conftest import APP, WEB, WORKER, make_environment, write_manifest
@@ -120,7 +121,6 @@ def test_a_service_is_deployed_shown_changed_and_deleted(cli: Cli, shop: Aws) ->
 
 
 def test_packages_are_what_a_pipeline_deploys(cli: Cli, shop: Aws, tmp_path: Path) -> None:
-    del shop
     manifest = write_manifest("web", WEB)
     cli.ok("svc", "init", "--name", "web")
     printed = cli.ok("svc", "package", "--env", "test").stdout
@@ -134,6 +134,7 @@ def test_packages_are_what_a_pipeline_deploys(cli: Cli, shop: Aws, tmp_path: Pat
     new = cli("svc", "package", "--env", "test", "--diff")
     assert new.exit_code == 1
     assert "+ Service (AWS::ECS::Service)" in new.stdout
+    assert shop.ssm.get_parameters_by_path(Path=names.rules_path(APP))["Parameters"] == []
     cli.ok("svc", "deploy", "--env", "test")
     same = cli("svc", "package", "--env", "test", "--diff")
     assert (same.exit_code, same.stdout) == (0, "")
