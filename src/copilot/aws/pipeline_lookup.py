@@ -186,7 +186,7 @@ def _secret(aws: Aws, manifest: PipelineManifest) -> None:
     if deleted:
         raise NotFoundError(
             f"there is no secret `{secret}` in account {aws.account}, region {aws.region}",
-            hint="`copilot pipeline init` keeps a token there; `copilot secret ls` lists the secrets",
+            hint="`copilot pipeline init`, without other flags, asks for a token and keeps it there",
         )
 
 
