@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Self
 
 from copilot.aws.ecr import Repository, credentials, digest_of, find_image
+from copilot.aws.names import LATEST
 from copilot.aws.push_errors import explain_push
 from copilot.docker import command
 from copilot.docker.build import build, has_buildkit
@@ -23,7 +24,6 @@ from copilot.errors import ConflictError, CopilotError, NotFoundError, UsageErro
 from copilot.image import ImageRequest
 from copilot.progress import Print, in_turn, prefixed, shown
 
-LATEST = "latest"
 _CACHE = "buildcache"
 _COMMIT_DIGITS = 7
 _DIGEST_DIGITS = 12

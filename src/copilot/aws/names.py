@@ -9,6 +9,9 @@ ENVIRONMENT_TAG = "copilot-environment"
 SERVICE_TAG = "copilot-service"
 PIPELINE_TAG = "copilot-pipeline"
 
+LATEST = "latest"
+"""The tag of an image that moves with each build."""
+
 _APPLICATIONS = "/copilot/applications"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,10 +11,8 @@ from pathlib import Path
 
 from copilot.aws import names
 from copilot.aws.client import Aws
-from copilot.aws.ecr import Repository
 from copilot.aws.envfiles import ArtifactBucket, addons_key, env_file_key, upload_addons_template, upload_env_files
 from copilot.aws.environment_facts import environment_facts
-from copilot.aws.images import LATEST, Wanted, publish_images
 from copilot.aws.overrides import check_overrides, overridden, workload_overrides
 from copilot.aws.records import ApplicationRecord, EnvironmentRecord
 from copilot.aws.regional_resources import RegionalResources, regional_resources
@@ -25,15 +23,10 @@ from copilot.aws.templates.workload.addon_folder import AddonsTemplate, read_add
 from copilot.aws.templates.workload.settings import Addons, EnvironmentFacts, WorkloadSettings
 from copilot.aws.templates.workload.stack import workload_stack
 from copilot.errors import Diagnostic, ManifestError, NotFoundError
-from copilot.image import ImageRequest, image_request
 from copilot.manifest.image import ImageSource
 from copilot.manifest.workload import Workload, WorkloadDocument, read_env_files
-from copilot.progress import Print
 from copilot.workload_checks import engine_faults, load_named_workload
 from copilot.workspace import Workspace
-
-_PLATFORM = "linux/amd64"
-"""What tasks run on when a manifest says nothing, whatever machine builds their image."""
 
 _AT_ONCE = 8
 
@@ -84,25 +77,6 @@ class Place:
     resources: RegionalResources
 
 
-@dataclass(frozen=True)
-class _Build:
-    """The image of a container, for an environment."""
-
-    target: Target
-    container: str
-    request: ImageRequest
-    repository: Repository
-
-    @property
-    def sidecar(self) -> str:
-        return "" if self.container == self.target[0] else self.container
-
-    @property
-    def identity(self) -> str:
-        """The same for builds that make the same image."""
-        return repr((self.container, self.request))
-
-
 class Packager:
     """Makes the stacks of a repository's workloads.
 
@@ -113,7 +87,7 @@ class Packager:
 
     def __init__(self, aws: Aws, workspace: Workspace) -> None:
         self._aws = aws
-        self._workspace = workspace
+        self.workspace = workspace
         self._store = Store(aws)
         self._places: dict[str, Place] = {}
         self._rule_places: dict[str, int] = {}
@@ -124,7 +98,7 @@ class Packager:
     @property
     def application(self) -> str:
         """The workspace's."""
-        return self._workspace.application
+        return self.workspace.application
 
     @cached_property
     def _record(self) -> ApplicationRecord:
@@ -173,13 +147,13 @@ class Packager:
             try:
                 if name not in documents:
                     documents[name] = None
-                    documents[name] = load_named_workload(self._workspace, name)
-                    diagnostics += check_overrides(workload_overrides(self._workspace, name))
+                    documents[name] = load_named_workload(self.workspace, name)
+                    diagnostics += check_overrides(workload_overrides(self.workspace, name))
                 document = documents[name]
                 if document is not None:
                     found[name, environment] = document
                     diagnostics += engine_faults(document, application=self.application, environment=environment, engine="aws")
-                    read_env_files(document, self._workspace.root, self.application, environment)
+                    read_env_files(document, self.workspace.root, self.application, environment)
                     self._addons_template(name)
             except ManifestError as error:
                 diagnostics += error.diagnostics
@@ -190,75 +164,23 @@ class Packager:
     def addons_faults(self) -> list[Diagnostic]:
         """What is wrong with the addons of any workload of the repository."""
         found: list[Diagnostic] = []
-        for name in self._workspace.workloads():
+        for name in self.workspace.workloads():
             try:
                 self._addons_template(name)
             except ManifestError as error:
                 found += error.diagnostics
         return found
 
-    def publish(
-        self,
-        documents: Mapping[Target, WorkloadDocument],
-        out: Print,
-        *,
-        revision: str,
-        tag: str | None = None,
-        execution: str = "",
-    ) -> dict[Target, Images]:
-        """Build each image once and push it to where each environment takes it from.
-
-        Args:
-            documents: The workloads and environments.
-            out: Takes progress, line by line.
-            revision: The commit, as `ReleaseDescription.revision` has it.
-            tag: Of the images, instead of the commit.
-            execution: As in `ImageRequest.execution`.
-
-        Raises:
-            CopilotError: As `publish_images` does.
-        """
-        builds = [
-            build for target, document in documents.items() for build in self._builds(target, document, revision, execution)
-        ]
-        grouped: dict[str, list[_Build]] = {}
-        for build in builds:
-            grouped.setdefault(build.identity, []).append(build)
-        wanted = [
-            Wanted(same[0].request, tuple({b.repository.uri: b.repository for b in same}.values()), same[0].sidecar)
-            for same in grouped.values()
-        ]
-        published = publish_images(wanted, out, tag=tag) if wanted else []
-        references: dict[Target, dict[str, str]] = {target: {} for target in documents}
-        for same, there in zip(grouped.values(), published, strict=True):
-            for build in same:
-                references[build.target][build.container] = there[build.repository.uri]
-        return {target: _images(target[0], found) for target, found in references.items()}
-
-    def _builds(self, target: Target, document: WorkloadDocument, revision: str, execution: str) -> Iterator[_Build]:
-        name, environment = target
-        manifest = document.model.resolved(environment, self.application)
-        platform = manifest.platform or _PLATFORM
-        place = self.place(environment)
-        for container, source in _sources(manifest).items():
-            if source.build is not None:
-                request = image_request(
-                    self._workspace, name, source.build, platform=platform, revision=revision, execution=execution
-                )
-                yield _Build(
-                    target, container, request, Repository(self._uri(place, name), self._aws.in_region(place.record.region))
-                )
-
     def named(self, documents: Mapping[Target, WorkloadDocument], tag: str | None = None) -> dict[Target, Images]:
         """What images will be called, without building or pushing any."""
         found = {}
         for (name, environment), document in documents.items():
             manifest = document.model.resolved(environment, self.application)
-            built = [container for container, source in _sources(manifest).items() if source.build is not None]
+            built = [container for container, source in sources(manifest).items() if source.build is not None]
             # Who builds nothing needs no repository.
-            uri = self._uri(self.place(environment), name) if built else ""
-            references = {c: f"{uri}:{'' if c == name else f'{c}-'}{tag or LATEST}" for c in built}
-            found[name, environment] = _images(name, references)
+            uri = self.repository_uri(name, environment) if built else ""
+            references = {c: f"{uri}:{'' if c == name else f'{c}-'}{tag or names.LATEST}" for c in built}
+            found[name, environment] = images_of(name, references)
         return found
 
     def package(self, target: Target, document: WorkloadDocument, images: Images, *, upload: bool) -> Package:
@@ -298,7 +220,7 @@ class Packager:
             tags=self._record.tags,
         )
         made = workload_stack(settings)
-        template = overridden(workload_overrides(self._workspace, name), render(made.template))
+        template = overridden(workload_overrides(self.workspace, name), render(made.template))
         return Package(name, environment, template, made.parameters, made.tags)
 
     def upload(self, target: Target, document: WorkloadDocument) -> None:
@@ -314,7 +236,7 @@ class Packager:
         what = (name, bucket.name, *manifest.env_files.values())
         if what in self._uploaded:
             return
-        upload_env_files(bucket, self._workspace.root, manifest.env_files)
+        upload_env_files(bucket, self.workspace.root, manifest.env_files)
         addons = self._addons_template(name)
         if addons is not None:
             upload_addons_template(bucket, name, addons.text)
@@ -333,7 +255,9 @@ class Packager:
             rollback=rollback,
         )
 
-    def _uri(self, place: Place, workload: str) -> str:
+    def repository_uri(self, workload: str, environment: str) -> str:
+        """Where an environment takes a workload's images from. Raises NotFoundError."""
+        place = self.place(environment)
         uri = place.resources.repositories.get(workload)
         if uri is None:
             raise NotFoundError(
@@ -365,7 +289,7 @@ class Packager:
         return self._buckets[region]
 
     def _env_files(self, manifest: Workload, bucket: ArtifactBucket) -> dict[str, str]:
-        root = self._workspace.root
+        root = self.workspace.root
         contents = {container: (path, (root / path).read_bytes()) for container, path in manifest.env_files.items()}
         return {container: bucket.arn(env_file_key(*found)) for container, found in contents.items()}
 
@@ -377,11 +301,11 @@ class Packager:
 
     def _addons_template(self, workload: str) -> AddonsTemplate | None:
         if workload not in self._addons_templates:
-            self._addons_templates[workload] = read_addons(self._workspace.folder / workload / "addons")
+            self._addons_templates[workload] = read_addons(self.workspace.folder / workload / "addons")
         return self._addons_templates[workload]
 
 
-def _sources(manifest: Workload) -> dict[str, ImageSource]:
+def sources(manifest: Workload) -> dict[str, ImageSource]:
     """Where the image of each container comes from."""
     return {manifest.name: manifest.image, **{name: sidecar.image for name, sidecar in manifest.sidecars.items()}}
 
@@ -390,6 +314,7 @@ def _has_rules(manifest: Workload) -> bool:
     return getattr(manifest, "http", None) is not None
 
 
-def _images(workload: str, references: Mapping[str, str]) -> Images:
+def images_of(workload: str, references: Mapping[str, str]) -> Images:
+    """The images of a workload from those of its containers that are built, by container."""
     sidecars = {container: reference for container, reference in references.items() if container != workload}
     return Images(references.get(workload), sidecars)

@@ -30,6 +30,7 @@ _RESOURCE = "-Pipeline-"
 def build(context: Context, name: str | None, output_dir: Path) -> None:
     """Check everything, then build each image once, push it, and write the stack of each workload in each environment."""
     from copilot.aws.packaging import Packager
+    from copilot.aws.publishing import publish
 
     workspace = own_workspace(context)
     packager = Packager(context.account, workspace)
@@ -45,7 +46,7 @@ def build(context: Context, name: str | None, output_dir: Path) -> None:
     # Nobody should wait for images of a stack that cannot be made.
     named = packager.named(documents)
     packages = _packages(packager, documents, named)
-    images = packager.publish(documents, out, revision=_revision(workspace), execution=_execution(pipeline))
+    images = publish(context.account, packager, documents, out, revision=_revision(workspace), execution=_execution(pipeline))
     built = {target: document for target, document in documents.items() if images[target] != named[target]}
     packages |= _packages(packager, built, images)
     _each(documents, "upload", lambda target: packager.upload(target, documents[target]))

@@ -55,17 +55,18 @@ def deploy(context: Context, workloads: Sequence[str], environment: str, flags: 
         in_order: Whether they are deployed as they are listed. Otherwise publishers of topics come before subscribers.
     """
     from copilot.aws.packaging import Packager
+    from copilot.aws.publishing import publish
     from copilot.cli.deploy import revision_of
 
     workspace = _own_workspace(context)
-    packager = Packager(context.aws.aws, workspace)
+    packager = Packager(context.account, workspace)
     targets = [(name, environment) for name in workloads]
     documents = packager.load(targets)
     register(context, {name: document.model.type for (name, _), document in documents.items()})
     with progress("Asking AWS about the environment"):
         packager.place(environment)
     revision = revision_of(workspace.root)
-    images = packager.publish(documents, lambda line: say(dim(f"  {line}")), revision=revision, tag=flags.tag)
+    images = publish(context.account, packager, documents, lambda line: say(dim(f"  {line}")), revision=revision, tag=flags.tag)
     urls = []
     for target in targets if in_order else publishers_first(documents):
         with progress(f"Preparing {target[0]}"):
@@ -121,23 +122,26 @@ def package(
 ) -> bool:
     """Print a workload's template, or write it with its parameters; the answer is whether ``diff`` found anything to change."""
     from copilot.aws.packaging import Packager
-    from copilot.aws.stacks import Stacks
-    from copilot.cli.deploy import revision_of
 
     workspace = _own_workspace(context)
-    packager = Packager(context.aws.aws, workspace)
+    packager = Packager(context.account, workspace)
     target: Target = (workload, environment)
     documents = packager.load([target])
     if upload:
+        from copilot.aws.publishing import publish
+        from copilot.cli.deploy import revision_of
+
         register(context, {workload: documents[target].model.type})
         revision = revision_of(workspace.root)
-        images = packager.publish(documents, lambda line: say(dim(f"  {line}")), revision=revision, tag=tag)
+        images = publish(context.account, packager, documents, lambda line: say(dim(f"  {line}")), revision=revision, tag=tag)
     else:
         images = packager.named(documents, tag)
         if diff and tag is None:
             images = {target: _deployed_images(packager, target, images[target])}
     made = packager.package(target, documents[target], images[target], upload=upload)
     if diff:
+        from copilot.aws.stacks import Stacks
+
         request = packager.request(made, tags={}, rollback=True)
         with progress(f"Working out what changes in {request.name}"):
             stacks = Stacks(packager.place(environment).aws)
