@@ -87,7 +87,9 @@ def test_a_person_steers_executions(cli: Cli, shop: Shop) -> None:
     nothing = cli("pipeline", "status")
     assert nothing.exit_code == 1
     assert "has no pipeline yet" in nothing.stderr
+    assert "`copilot pipeline init`" in nothing.stderr
     cli.ok("pipeline", "init", "--environments", "test,prod")
+    assert "its files are here; `copilot pipeline update` makes it" in cli("pipeline", "status").stderr
     first = shop.push("1")
     cli.ok("pipeline", "update")
     cli.ok("pipeline", "disable", "Test", "--reason", "holidays")

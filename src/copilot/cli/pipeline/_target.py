@@ -97,7 +97,7 @@ def choose_pipeline(context: Context, name: str | None) -> Target:
 
     names = [pipeline.name for pipeline in context.engine.pipelines(context.app)]
     if name is None:
-        name = _pick(context.app, names)
+        name = _pick(context, names)
     elif name not in names:
         raise NotFoundError(f"application `{context.app}` has no pipeline `{name}`", hint=_others(name, names))
     flags = f" --name {name}" if len(names) > 1 else ""
@@ -107,12 +107,12 @@ def choose_pipeline(context: Context, name: str | None) -> Target:
     return Target(context.engine, context.app, name, Hints(flags), context.on_aws)
 
 
-def _pick(app: str, names: Sequence[str]) -> str:
+def _pick(context: Context, names: Sequence[str]) -> str:
+    app = context.app
     if not names:
-        raise NotFoundError(
-            f"application `{app}` has no pipeline yet",
-            hint="make one with `copilot pipeline init`, then `copilot pipeline update`",
-        )
+        written = context.workspace is not None and context.workspace.application == app and context.workspace.pipelines()
+        hint = "its files are here" if written else "write its files with `copilot pipeline init`"
+        raise NotFoundError(f"application `{app}` has no pipeline yet", hint=f"{hint}; `copilot pipeline update` makes it")
     if len(names) == 1:
         return names[0]
     if not _ask.can_ask():
