@@ -34,7 +34,7 @@ def emulator() -> Iterator[None]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    command = [sys.executable, "-W", "ignore", "-m", "tests.aws.emulated_stack_sets", "-H", "127.0.0.1", "-p", str(port)]
+    command = [sys.executable, "-W", "ignore", "-m", "tests.aws.emulated_account", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(
         command, cwd=_ROOT, env={**os.environ, "MOTO_PORT": str(port)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

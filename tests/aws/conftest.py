@@ -12,11 +12,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from copilot.aws.client import Aws, connect
+from copilot.aws.client import Aws, _Files, connect
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -25,14 +26,14 @@ _ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def running(module: str) -> Iterator[str]:
-    """Run an emulator, a module of these tests; the answer is its address."""
+def running() -> Iterator[str]:
+    """Run an emulator; the answer is its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", module, "-H", "127.0.0.1", "-p", str(port)],
+        [sys.executable, "-W", "ignore", "-m", "tests.aws.emulated_account", "-H", "127.0.0.1", "-p", str(port)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=_ROOT,
@@ -46,20 +47,17 @@ def running(module: str) -> Iterator[str]:
         process.wait(timeout=10)
 
 
-@pytest.fixture(scope="session")
-def emulator() -> Iterator[str]:
-    """The address of a running emulator, one for each process of the test run."""
-    with running("tests.aws.emulated_stack_sets") as url:
-        yield url
-
-
-@pytest.fixture
-def aws_environment(emulator: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """An AWS account with nothing in it, which this process and those it starts reach with no more than the environment."""
+def reset(emulator: str) -> None:
+    """Make an account with nothing in it of the emulator's; all that runs there ends."""
     urllib.request.urlopen(urllib.request.Request(f"{emulator}/moto-api/reset", method="POST"), timeout=30).close()
-    home = tmp_path_factory.mktemp("no-aws")
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
+
+
+def empty_account(emulator: str, home: Path, patch: pytest.MonkeyPatch) -> Aws:
+    """AWS as the owner of an account with nothing in it, which this process and those it starts find in the environment.
+
+    What is made there lasts until another test asks for an empty account: fixtures of a module may keep it, others may not.
+    ``home`` is a folder with no settings.
+    """
     settings = {
         "AWS_ENDPOINT_URL": emulator,
         "AWS_ACCESS_KEY_ID": "AKIAEMULATED",
@@ -70,8 +68,27 @@ def aws_environment(emulator: str, monkeypatch: pytest.MonkeyPatch, tmp_path_fac
         "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+    for name in [name for name in os.environ if name.startswith(("AWS_", "CODEBUILD_"))]:
+        patch.delenv(name)
     for name, value in settings.items():
-        monkeypatch.setenv(name, value)
+        patch.setenv(name, value)
+    reset(emulator)
+    return connect()
+
+
+@contextmanager
+def models_read_once() -> Iterator[None]:
+    """Commands read the models of AWS's services when they connect; those that run in this process share them."""
+    with pytest.MonkeyPatch.context() as patch:
+        read = cache(_Files().load_file)
+        patch.setattr(_Files, "load_file", lambda _, name: read(name))
+        yield
+
+
+@pytest.fixture
+def aws_environment(emulator: str, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An AWS account with nothing in it, which this process and those it starts reach with no more than the environment."""
+    empty_account(emulator, tmp_path_factory.mktemp("no-aws"), monkeypatch)
     return emulator
 
 

@@ -1,4 +1,4 @@
-"""StackSets that do what CloudFormation's do, for moto's server: run as ``python -m tests.aws.emulated_stack_sets``.
+"""StackSets that do what CloudFormation's do, for moto's server.
 
 moto keeps the template of a StackSet and never brings it to the instances. Here an update reaches every instance; an operation
 that fails in a region says so, with the reason; one operation runs at a time; identifiers and names are used once; a bucket with
@@ -25,10 +25,7 @@ from moto.moto_api import state_manager
 from moto.moto_api._internal.managed_state_model import ManagedState
 from moto.route53.models import FakeZone
 from moto.s3.models import FakeBucket, s3_backends
-from moto.server import main
 from moto.utilities.utils import get_partition
-
-from tests.aws import emulated_resources, emulator
 
 MODEL = "cloudformation::stack-set-operation"
 
@@ -238,10 +235,3 @@ def mend() -> None:
     setattr(parsing, "parse_and_update_resource", _update_unless_absent)  # noqa: B010 - likewise
     urls.url_paths["{0}/$"] = Responses.dispatch
     state_manager.register_default_transition(MODEL, {"progression": "immediate"})
-
-
-if __name__ == "__main__":
-    emulator.mend()
-    emulated_resources.mend()
-    mend()
-    main()

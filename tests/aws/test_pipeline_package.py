@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +22,7 @@ from copilot.aws.store import Store
 from copilot.aws.templates.reading import read_template
 from copilot.errors import ManifestError, NotFoundError, UnsupportedError
 from copilot.workspace import Workspace
-from tests.aws.conftest import ACCOUNT, REGION
+from tests.aws.conftest import ACCOUNT, REGION, empty_account
 
 MANIFEST = """\
 name: main
@@ -45,24 +43,8 @@ STACK = "Resources: {Queue: {Type: 'AWS::SQS::Queue'}}\n"
 @pytest.fixture(scope="module")
 def aws(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """An account with an application, which has an environment in this region and another one elsewhere."""
-    home = tmp_path_factory.mktemp("no-aws")
-    settings = {
-        "AWS_ENDPOINT_URL": emulator,
-        "AWS_ACCESS_KEY_ID": "AKIAEMULATED",
-        "AWS_SECRET_ACCESS_KEY": "not-a-secret",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_CONFIG_FILE": str(home / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        urllib.request.urlopen(urllib.request.Request(f"{emulator}/moto-api/reset", method="POST"), timeout=30).close()
-        aws = connect()
+        aws = empty_account(emulator, tmp_path_factory.mktemp("no-aws"), patch)
         Applications(aws, pause=0.01).create("shop", tags={"team": "ana"})
         environments = Environments(aws, pause=0.01)
         environments.init("shop", "test")

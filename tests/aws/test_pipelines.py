@@ -15,9 +15,7 @@ from tests.aws.pipelines.conftest import Repositories, wait_for
 
 aws = with_pipelines.aws
 aws_environment = with_pipelines.aws_environment
-emulator = with_pipelines.emulator
 repositories = with_pipelines.repositories
-repositories_folder = with_pipelines.repositories_folder
 
 SECRET = "github-token-shop-shop"
 OURS = f"'{{{{resolve:secretsmanager:{SECRET}}}}}'"

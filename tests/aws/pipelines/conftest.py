@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 import urllib.request
@@ -19,7 +18,6 @@ from copilot.aws.environments import Environments
 from copilot.manifest.environment import EnvironmentManifest
 from tests import gitrepo
 from tests.aws import conftest as on_aws
-from tests.aws.pipelines.sources import VARIABLE
 
 APP = "shop"
 OWNER = "ana"
@@ -29,6 +27,7 @@ T = TypeVar("T")
 
 aws_environment = on_aws.aws_environment
 aws = on_aws.aws
+reset = on_aws.reset
 
 
 def wait_for(condition: Callable[[], T], seconds: float = _DEADLINE) -> T:
@@ -94,23 +93,6 @@ class Repositories:
         return made
 
 
-@pytest.fixture(scope="session")
-def repositories_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder that the emulator reads repositories in."""
-    folder = tmp_path_factory.mktemp("repositories")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(VARIABLE, str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="session")
-def emulator(repositories_folder: Path) -> Iterator[str]:
-    """The address of a running emulator with pipelines, one for each process of the test run."""
-    assert os.environ[VARIABLE] == str(repositories_folder)
-    with on_aws.running("tests.aws.pipelines.emulator") as url:
-        yield url
-
-
 @pytest.fixture
 def repositories(aws_environment: str, repositories_folder: Path, tmp_path: Path) -> Iterator[Repositories]:
     """Repositories of one test."""
@@ -144,11 +126,6 @@ def make_environment(aws: Aws, name: str, region: str | None = None) -> None:
     environments.init(APP, name, aws.in_region(region) if region else None)
     manifest = EnvironmentManifest.model_validate({"name": name, "type": "Environment"})
     environments.deploy(APP, name, manifest, f"name: {name}\ntype: Environment\n")
-
-
-def reset(emulator: str) -> None:
-    """Make an account with nothing in it of the emulator's; all that runs there ends."""
-    urllib.request.urlopen(urllib.request.Request(f"{emulator}/moto-api/reset", method="POST"), timeout=30).close()
 
 
 def allow_connection(emulator: str, name: str, status: str = "AVAILABLE") -> None:

@@ -203,7 +203,7 @@ def test_nothing_goes_on_when_the_account_is_reset_or_the_emulator_ends(
     ended = begin(aws_environment, "first")
     reset(aws_environment)
     assert [process for process in ended if lives(process)] == []
-    with running("tests.aws.pipelines.emulator") as url:
+    with running() as url:
         ended = begin(url, "second")
         folder = Path(ended[0].cwd())
     assert [process for process in ended if lives(process)] == []

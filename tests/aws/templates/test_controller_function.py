@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 import threading
 import time
@@ -20,6 +19,7 @@ import pytest
 
 from copilot.aws.templates import controller_function
 from copilot.aws.templates.controller_function import handler
+from tests.aws.conftest import empty_account
 
 NUMBERS = itertools.count(1)
 ROLE = "arn:aws:iam::123456789012:role/shop-test-CFNExecutionRole"
@@ -96,15 +96,10 @@ def _serving(answer: Callable[[BaseHTTPRequestHandler, bytes], None]) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def account(emulator: str) -> Iterator[str]:
-    """An account for all tests of this file: each has stacks of its own, as to empty an account takes seconds."""
+def account(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An account for all tests of this file: each has stacks of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        patch.setenv("AWS_ENDPOINT_URL", emulator)
-        patch.setenv("AWS_ACCESS_KEY_ID", "AKIAEMULATED")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "not-a-secret")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        empty_account(emulator, tmp_path_factory.mktemp("no-aws"), patch)
         yield emulator
 
 

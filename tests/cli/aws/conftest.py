@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ APP = "shop"
 
 aws_environment = on_aws.aws_environment
 aws = on_aws.aws
-
-
-@pytest.fixture(scope="session")
-def emulator() -> Iterator[str]:
-    """The address of a running emulator that makes whole workloads, one for each process of the test run."""
-    with on_aws.running("tests.cli.aws.emulator") as url:
-        yield url
 
 
 @pytest.fixture

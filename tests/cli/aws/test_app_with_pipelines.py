@@ -20,8 +20,6 @@ from tests.cli.conftest import Cli
 
 aws = with_pipelines.aws
 aws_environment = with_pipelines.aws_environment
-emulator = with_pipelines.emulator
-repositories_folder = with_pipelines.repositories_folder
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ from copilot.aws.store import Store
 from copilot.aws.templates.reading import read_template
 from copilot.manifest.environment import EnvironmentManifest
 from copilot.workspace import Workspace
-from tests.aws.conftest import ACCOUNT, REGION
+from tests.aws.conftest import ACCOUNT, REGION, empty_account
 from tests.cli.conftest import Cli
 from tests.docker import DockerEngine, context
 from tests.docs.ecr import lead_to
@@ -60,25 +59,10 @@ def account(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     The answer is the folder of its repository, which ran on this machine and was moved up.
     """
     root = tmp_path_factory.mktemp("account")
-    settings = {
-        "AWS_ENDPOINT_URL": emulator,
-        "AWS_ACCESS_KEY_ID": "AKIAEMULATED",
-        "AWS_SECRET_ACCESS_KEY": "not-a-secret",
-        "AWS_REGION": REGION,
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_CONFIG_FILE": str(root / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(root / "credentials"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
     (root / "repository").mkdir()
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith(("AWS_", "CODEBUILD_"))]:
-            patch.delenv(name)
-        for name, value in settings.items():
-            patch.setenv(name, value)
+        aws = empty_account(emulator, root, patch)
         patch.chdir(root / "repository")
-        urllib.request.urlopen(urllib.request.Request(f"{emulator}/moto-api/reset", method="POST"), timeout=30).close()
-        aws = connect()
         Applications(aws, pause=0.01).create(APP)
         for name, type_ in (("web", "Load Balanced Web Service"), ("tick", "Scheduled Job")):
             Applications(aws, pause=0.01).add_workload(APP, name)

@@ -14,8 +14,6 @@ from tests.aws.pipelines import conftest as with_pipelines
 from tests.aws.pipelines.conftest import Repositories, wait_for
 from tests.cli.conftest import Cli
 
-emulator = with_pipelines.emulator
-repositories_folder = with_pipelines.repositories_folder
 repositories = with_pipelines.repositories
 aws_environment = with_pipelines.aws_environment
 aws = with_pipelines.aws

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,14 +15,13 @@ from typing import Any
 import pytest
 
 from copilot.aws.applications import Applications
-from copilot.aws.client import Aws, connect
+from copilot.aws.client import Aws
 from copilot.aws.connections import Connections
 from copilot.aws.pipelines import Pipelines
 from copilot.aws.stack_values import StackRequest
 from copilot.aws.stacks import Stacks
 from copilot.aws.store import Store
 from tests.aws import conftest as on_aws
-from tests.aws.pipelines import conftest as with_pipelines
 from tests.aws.pipelines.conftest import (
     APP,
     Repositories,
@@ -35,7 +33,6 @@ from tests.aws.pipelines.conftest import (
 )
 from tests.aws.test_pipelines import template
 from tests.cli.conftest import Cli, Terminals
-
 
 STACK = "pipeline-shop-main"
 SECRET = "github-token-shop-shop"
@@ -84,23 +81,7 @@ class Project:
 def shop(emulator: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """An account with application `shop`, which has environment `test`; each test leaves it as it was."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        home = tmp_path_factory.mktemp("no-aws")
-        settings = {
-            "AWS_ENDPOINT_URL": emulator,
-            "AWS_ACCESS_KEY_ID": "AKIAEMULATED",
-            "AWS_SECRET_ACCESS_KEY": "not-a-secret",
-            "AWS_REGION": on_aws.REGION,
-            "AWS_DEFAULT_REGION": on_aws.REGION,
-            "AWS_CONFIG_FILE": str(home / "config"),
-            "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        reset(emulator)
-        aws = connect()
+        aws = on_aws.empty_account(emulator, tmp_path_factory.mktemp("no-aws"), patch)
         Applications(aws, pause=0.01).create(APP)
         make_environment(aws, "test")
         yield aws

@@ -1,7 +1,8 @@
-"""The emulator, with what workloads' stacks need besides: run as ``python -m tests.cli.aws.emulator``.
+"""What workloads' stacks need, in moto's CloudFormation.
 
-In moto, elements of lists that are not to be there are null; and nothing waits for the function behind a custom resource, which
-is asked in one region only, and not at all when the resource is changed or deleted.
+There, elements of lists that are not to be there are null; the stack inside of a stack that addons are in has no outputs; and
+nothing waits for the function behind a custom resource, which is asked in one region only, and not at all when the resource is
+changed or deleted.
 """
 
 from __future__ import annotations
@@ -16,20 +17,24 @@ from uuid import uuid4
 
 from moto import settings
 from moto.awslambda.models import lambda_backends
-from moto.cloudformation import parsing
+from moto.cloudformation import models, parsing
 from moto.cloudformation.custom_model import CustomModel
 from moto.cloudformation.exceptions import ValidationError
-from moto.server import main
-
-from tests.aws import emulated_resources, emulated_stack_sets, emulator
 
 _clean = parsing.clean_json
 
 
-def _without_nothing(resource_json: Any, resources_map: Any) -> Any:
-    """A template's functions, evaluated; ``AWS::NoValue`` is left out of lists, too."""
+def _evaluated(resource_json: Any, resources_map: Any) -> Any:
+    """A template's functions, evaluated; ``AWS::NoValue`` is left out of lists, too, and attributes may have dots."""
+    if isinstance(resource_json, dict) and isinstance(resource_json.get("Fn::GetAtt"), list):
+        logical_id, *attribute = resource_json["Fn::GetAtt"]
+        resource_json = {"Fn::GetAtt": [logical_id, ".".join(attribute)]}
     cleaned = _clean(resource_json, resources_map)
     return [each for each in cleaned if each is not None] if isinstance(cleaned, list) else cleaned
+
+
+def _output(self: models.Stack, attribute: str) -> Any:
+    return {each["OutputKey"]: each["OutputValue"] for each in self.outputs or ()}[attribute.removeprefix("Outputs.")]
 
 
 def _ask(made: Any, request: str, properties: Any, account_id: str) -> None:
@@ -113,16 +118,9 @@ def _delete_in_order(self: parsing.ResourceMap) -> None:
 def mend() -> None:
     """Let moto make workloads."""
     setattr(settings, "moto_server_host", lambda: "http://127.0.0.1")  # noqa: B010 - the type checker lets no function be assigned
-    setattr(parsing, "clean_json", _without_nothing)  # noqa: B010 - likewise
+    setattr(parsing, "clean_json", _evaluated)  # noqa: B010 - likewise
+    setattr(models.Stack, "get_cfn_attribute", _output)  # noqa: B010 - likewise
     setattr(CustomModel, "create_from_cloudformation_json", classmethod(_created))  # noqa: B010 - likewise
     setattr(CustomModel, "update_from_cloudformation_json", classmethod(_updated))  # noqa: B010 - likewise
     setattr(CustomModel, "delete", _deleted)  # noqa: B010 - likewise
     setattr(parsing.ResourceMap, "delete", _delete_in_order)  # noqa: B010 - likewise
-
-
-if __name__ == "__main__":
-    emulator.mend()
-    emulated_resources.mend()
-    emulated_stack_sets.mend()
-    mend()
-    main()

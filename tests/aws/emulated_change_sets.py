@@ -1,7 +1,7 @@
 """moto's server, with what CloudFormation does and moto 5.1 does not when a change set is executed.
 
 In moto, a stack that is made by a change set cannot import the exports of other stacks, and neither its outputs nor its exports
-are there afterwards; a direct CreateStack does all that. Run this file as ``python -m moto.server`` is run.
+are there afterwards; a direct CreateStack does all that.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from moto.cloudformation.models import CloudFormationBackend
-from moto.server import main
 
 
 def mend() -> None:
@@ -42,8 +41,3 @@ def mend() -> None:
 
     CloudFormationBackend.create_change_set = create_change_set  # type: ignore[method-assign]  # that is what this is for
     CloudFormationBackend.execute_change_set = execute_change_set  # type: ignore[method-assign]
-
-
-if __name__ == "__main__":
-    mend()
-    main()
