@@ -42,6 +42,7 @@ def test_an_application_that_is_not_there(engine: AwsEngine) -> None:
         lambda: engine.application("blog"),
         lambda: engine.environments("blog"),
         lambda: engine.workloads("blog"),
+        lambda: engine.pipelines("blog"),
         lambda: engine.delete_application("blog"),
         lambda: engine.register_workload("blog", "api", BACKEND),
     ):

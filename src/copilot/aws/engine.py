@@ -21,7 +21,7 @@ from copilot.aws.secrets import Secrets
 from copilot.aws.services import Services, ServiceTask, revision_of
 from copilot.aws.stacks import Stack, Stacks
 from copilot.aws.store import Store
-from copilot.engine import Application, Environment, ServiceDetail, ServiceState, Task, Workload
+from copilot.engine import Application, Environment, PipelineSummary, ServiceDetail, ServiceState, Task, Workload
 from copilot.errors import ConflictError
 
 RUNTIME = "fargate"
@@ -107,6 +107,13 @@ class AwsEngine(PipelineOperations):
         for pipeline in self._pipelines.deployed(name):
             self._pipelines.delete(pipeline, abandon=True)
         self.in_account.delete(name, empty=True)
+
+    def pipelines(self, app: str) -> list[PipelineSummary]:
+        """See `Engine`."""
+        found = super().pipelines(app)
+        if not found:
+            self.store.application(app)  # there may be none because it is looked for in another region, or account
+        return found
 
     def environments(self, app: str) -> list[Environment]:
         """See `Engine`. Without their addresses, which only their stacks know."""
