@@ -154,6 +154,7 @@ class Promotions:
         own, before = summary_of(history.get(waiting.execution, {}), actions), self._released(pipeline, waiting)
         was = summary_of(history.get(before, {}), self._executions.actions(pipeline, before)) if before else None
         tested_in, tested_at = last_tests(plan, waiting.stage, actions)
+        workloads, unseen = self._seen(pipeline, stage, self._built(pipeline, waiting.execution, actions))
         return Promotion(
             app=pipeline.app,
             pipeline_name=pipeline.name,
@@ -166,10 +167,20 @@ class Promotions:
             revision_before=was.revision if was else None,
             revision_after=own.revision,
             commits=tuple(commits_between([summary_of(data) for data in history.values()], was, own)),
-            workloads=tuple(self._workloads(pipeline, stage, self._built(pipeline, waiting.execution, actions))),
+            workloads=workloads,
             tested_in=tested_in,
             tested_at=tested_at,
+            unseen=unseen,
         )
+
+    def _seen(
+        self, pipeline: DeployedPipeline, stage: Stage, built: Place | None
+    ) -> tuple[tuple[WorkloadPromotion, ...], str | None]:
+        """What changes, or why that cannot be seen: about an environment that is gone, or not for our eyes, one can still decide."""
+        try:
+            return tuple(self._workloads(pipeline, stage, built)), None
+        except CopilotError as error:
+            return (), error.message
 
     def _released(self, pipeline: DeployedPipeline, waiting: _Waiting) -> str | None:
         """The execution that deployed to the stage last; None if that is very long ago, or never was."""

@@ -406,7 +406,10 @@ class WorkloadPromotion(Value):
 
 
 class Promotion(Value):
-    """What a waiting approval would release to its environment. ``execution`` is an id."""
+    """What a waiting approval would release to its environment. ``execution`` is an id.
+
+    ``unseen``: why the workloads could not be looked at, if they could not.
+    """
 
     app: str
     pipeline_name: str
@@ -422,6 +425,7 @@ class Promotion(Value):
     workloads: tuple[WorkloadPromotion, ...]
     tested_in: str | None = None
     tested_at: Timestamp | None = None
+    unseen: str | None = None
 
 
 class LogChunk(Value):

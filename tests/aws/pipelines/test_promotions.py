@@ -141,3 +141,11 @@ def test_what_is_promoted_and_what_was_before(releases: Releases) -> None:
     (web,) = moved.workloads
     assert (web.image_before, web.image_after) == ("sha256:aa", "sha256:bb")
     assert sorted(web.settings) == [("count", "2", "3"), ("cpu", "256", "512"), ("http.path", "/", "/shop")]
+
+    # Whoever may not look into the environment can still refuse, and is told what is not seen; likewise when it is gone.
+    parameter = releases.aws.ssm.get_parameter(Name=f"/copilot/applications/{APP}/environments/prod")["Parameter"]
+    releases.aws.ssm.delete_parameter(Name=parameter["Name"])
+    hidden = releases.one()
+    assert (hidden.workloads, hidden.revision_after) == ((), moved.revision_after)
+    assert hidden.unseen == f"there is no environment `prod` in application `{APP}`"
+    releases.promotions.decide(releases.pipeline, hidden.execution, hidden.action, approve=False, approver="ana")

@@ -87,3 +87,9 @@ def test_an_image_without_a_digest_has_its_name() -> None:
     pinned = API.model_copy(update={"image_after": "docker.io/nginx@sha256:9f2c" + "0" * 60})
     assert "api   nginx:1.27 (new)" in shown(workloads=(named,))
     assert "sha256:55de00… → sha256:9f2c00…" in shown(workloads=(pinned,))
+
+
+def test_what_cannot_be_seen_is_said() -> None:
+    text = shown(revision_before=None, commits=(), workloads=(), unseen="`ana` may not do `sts:AssumeRole`")
+    assert "its first release by this pipeline" in text
+    assert "    what changes cannot be seen: `ana` may not do `sts:AssumeRole`" in text

@@ -22,6 +22,8 @@ def render(promotion: Promotion, now: float, look: Look, page: str | None = None
     names = max((cell_width(w.workload) for w in promotion.workloads), default=0)
     for workload in promotion.workloads:
         lines += _workload(workload, names, look)
+    if promotion.unseen is not None:
+        lines.append((Span("    "), Span(f"what changes cannot be seen: {printable(promotion.unseen)}", "wait")))
     return [look.translate(line) for line in lines]
 
 
@@ -40,7 +42,7 @@ def _circumstances(promotion: Promotion, now: float) -> list[Line]:
     count = len(promotion.commits)
     facts = []
     if promotion.revision_before is None:
-        others = any(w.image_before is not None for w in promotion.workloads)
+        others = promotion.unseen is not None or any(w.image_before is not None for w in promotion.workloads)
         facts.append("its first release by this pipeline" if others else "its first release")
     elif count:
         facts.append(f"{count} commit{'' if count == 1 else 's'}")
