@@ -176,7 +176,7 @@ class Promotions:
     def _seen(
         self, pipeline: DeployedPipeline, stage: Stage, built: Place | None
     ) -> tuple[tuple[WorkloadPromotion, ...], str | None]:
-        """What changes, or why that cannot be seen: about an environment that is gone, or not for our eyes, one can still decide."""
+        """What changes, or why that cannot be seen: one can still decide about an environment that is gone, or hidden."""
         try:
             return tuple(self._workloads(pipeline, stage, built)), None
         except CopilotError as error:
