@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from copilot.cli._output import cell_width
@@ -140,6 +140,13 @@ stages = st.builds(
 
 
 @given(st.lists(stages, max_size=4), texts, st.integers(40, 120), st.booleans())
+# What has no width of its own stands for itself where symbols are missing.
+@example(
+    [stage("a", "Pending", action("A", "Succeeded", 1.0, 1.0, summary="0\N{MUSICAL SYMBOL COMBINING ACCENT}" * 30))],
+    "",
+    40,
+    False,
+)
 def test_no_line_is_wider_than_the_terminal(parts: list[StageState], summary: str, width: int, symbols: bool) -> None:
     shown = execution(*parts, revision=REVISION.model_copy(update={"summary": summary}))
     lines = plain(view.render(shown, NOW, Look(width=width, symbols=symbols))).split("\n")

@@ -131,7 +131,9 @@ def render(
     stages = [_stage(stage, now, look, hints, _widths(execution, now), held_by) for stage in execution.stages]
     if look.height is not None:
         stages = _collapse(execution.stages, stages, look.height - len(header))
-    return [look.translate(cut(line, look.width)) for line in [*header, *(line for stage in stages for line in stage)]]
+    # Some characters are wider as they can be shown, and what is cut off leaves a mark that must be shown, too.
+    lines = (look.translate(line) for line in [*header, *(line for stage in stages for line in stage)])
+    return [look.translate(cut(line, look.width)) for line in lines]
 
 
 def describe_revision(revision: Revision, now: float, room: int) -> Line:
