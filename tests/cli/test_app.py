@@ -79,13 +79,20 @@ def test_on_aws_without_a_region(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
         assert "no AWS region is set" in cli(*line).stderr
 
 
-def test_what_only_the_local_engine_does_is_refused_on_aws(cli: Cli) -> None:
+@pytest.mark.parametrize(
+    ("verb", "why"),
+    [
+        ("pause", "a service on AWS cannot be paused"),
+        ("resume", "a service on AWS is never paused"),
+        ("rollback", "the aws engine keeps no earlier releases"),
+    ],
+)
+def test_what_only_the_local_engine_does_is_refused_on_aws(cli: Cli, verb: str, why: str) -> None:
     Path("copilot").mkdir()
     Path("copilot/.workspace").write_text("application: shop\n")
-    result = cli("pipeline", "ls")
+    result = cli("svc", verb, "--name", "web", "--env", "test")
     assert result.exit_code == 1
-    assert "the aws engine cannot do this in this release" in result.stderr
-    assert "`copilot app init --engine local`" in result.stderr
+    assert why in result.stderr
 
 
 def test_ls_prints_one_name_a_line(cli: Cli, app: str) -> None:

@@ -20,6 +20,7 @@ from copilot.aws.pipeline_package import package_pipeline
 from copilot.aws.pipelines import Pipelines
 from copilot.aws.stacks import Stacks
 from copilot.engine import ActionState, Engine, ExecutionDetail, LogChunk, StageState
+from copilot.errors import NotFoundError
 from copilot.release.plan import ExecutionMode, OnFailure
 from copilot.workspace import Workspace
 from tests import gitrepo
@@ -185,7 +186,10 @@ class LocalLine(Line):
         return self._project.commit(version, script=build, tests=tests)
 
     def deployed(self, environment: str) -> str | None:
-        service = self.engine.service(APP, WORKLOAD)
+        try:
+            service = self.engine.service(APP, WORKLOAD)
+        except NotFoundError:  # nothing of the application was ever deployed
+            return None
         state = next((each for each in service.environments if each.environment == environment), None)
         return None if state is None or state.release is None else self._project.served(environment)
 

@@ -54,7 +54,7 @@ def test_a_token_is_kept_in_the_secret_store_and_nowhere_else(cli: Cli, shop: Sh
     assert YAML(typ="safe").load(shop.manifest)["name"] == f"pipeline-{shop.app}-kohidave-demo-api-frontend"
     assert secret not in result.stderr
     assert not any(secret in path.read_text() for path in (shop.folder / "copilot").rglob("*") if path.is_file())
-    assert connect(Home.default()).secrets("github-token") == [f"github-token-{shop.app}-demo-api-frontend"]
+    assert connect(Home.default()).secrets(f"github-token-{shop.app}-") == [f"github-token-{shop.app}-demo-api-frontend"]
     assert "there already" in cli.ok("pipeline", "init", "-e", "test", "--url", url).stderr
 
 
