@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -89,3 +90,24 @@ def test_existing_images(builds: Builds, docker: DockerEngine) -> None:
     with pytest.raises(CopilotError, match=r"the registry `nowhere\.invalid` cannot be reached"):
         locate(Docker(), "web", "nowhere.invalid/web:1", None, builds.printed.append)
     assert "pulling nowhere.invalid/web:1" in builds.printed
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"failed to export image: failed to set parent sha256:{'a' * 64}: unknown parent image ID sha256:{'a' * 64}",
+        f"failed to get digest sha256:{'a' * 64}: open /var/lib/docker/image/overlay2/x: no such file or directory",
+    ],
+)
+def test_a_layer_that_was_removed_during_a_build(builds: Builds, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    """What an engine says when another program removes the image that a build is about to go on from; then it builds."""
+    real = shutil.which("docker")
+    first = builds.folder / "first"
+    first.touch()
+    program = builds.folder / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nif rm "{first}" 2>/dev/null; then echo "{said}" >&2; exit 1; fi\nexec "{real}" "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    assert builds.build().startswith("sha256:")
+    assert "A layer of an earlier build was removed meanwhile: this is built again" in builds.printed

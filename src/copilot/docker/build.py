@@ -33,6 +33,12 @@ _ADVICE = re.compile(
     r"DEPRECATED: The legacy builder is deprecated.*|\s+(?:Install the buildx component to build images with BuildKit:"
     r"|https://docs\.docker\.com/go/buildx/)|"
 )
+# Without BuildKit, an engine lets a layer go that another build is about to go on from, when the last image with it is removed.
+_LAYER_IS_GONE = re.compile(
+    r"failed to set parent sha256:[0-9a-f]{64}: unknown parent image ID"
+    r"|failed to get digest sha256:[0-9a-f]{64}: open .*no such file"
+)
+_MOST_TRIES = 3
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -74,7 +80,12 @@ def build(docker: Docker, request: ImageRequest, names: Sequence[str], out: Prin
             load=buildkit and own_builder(),
         )
         try:
-            code = docker.stream(arguments, take, _variables(buildkit=buildkit))
+            for _ in range(_MOST_TRIES):
+                lines.clear()
+                code = docker.stream(arguments, take, _variables(buildkit=buildkit))
+                if not code or not any(_LAYER_IS_GONE.search(line) for line in lines):
+                    break
+                out("A layer of an earlier build was removed meanwhile: this is built again")
         except EngineUnavailableError as error:
             raise BuildError(error.message, hint=error.hint) from None
         digest = digest_file.read_text("ascii").strip() if code == 0 and digest_file.exists() else ""
