@@ -1,14 +1,24 @@
 """What the command line (and any other front) may ask of an engine, and the values it answers with."""
 
+from copilot.engine.pipeline_values import (
+    ActionState,
+    ExecutionDetail,
+    ExecutionSummary,
+    PipelineChange,
+    PipelineDefinition,
+    PipelineDetail,
+    PipelineSummary,
+    Promotion,
+    Revision,
+    StageState,
+    WorkloadPromotion,
+)
 from copilot.engine.protocol import Engine, LocalEngine
 from copilot.engine.values import (
-    ActionState,
     Application,
     Deployment,
     DeploymentStatus,
     Environment,
-    ExecutionDetail,
-    ExecutionSummary,
     Job,
     JobAttempt,
     JobRun,
@@ -17,25 +27,17 @@ from copilot.engine.values import (
     JobTrigger,
     LocalEnvironment,
     LogChunk,
-    PipelineChange,
-    PipelineDefinition,
-    PipelineDetail,
-    PipelineSummary,
-    Promotion,
     Release,
     ReleaseStatus,
     ReleaseTrigger,
-    Revision,
     ServiceDetail,
     ServiceState,
-    StageState,
     Task,
     TaskCommand,
     TaskLog,
     Timestamp,
     Value,
     Workload,
-    WorkloadPromotion,
 )
 
 __all__ = [

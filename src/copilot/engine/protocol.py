@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from copilot.engine.values import (
-    Application,
-    Deployment,
-    Environment,
+from copilot.engine.pipeline_values import (
     ExecutionDetail,
     ExecutionSummary,
-    Job,
-    JobRun,
-    LogChunk,
     PipelineChange,
     PipelineDefinition,
     PipelineDetail,
     PipelineSummary,
     Promotion,
+)
+from copilot.engine.values import (
+    Application,
+    Deployment,
+    Environment,
+    Job,
+    JobRun,
+    LogChunk,
     Release,
     ServiceDetail,
     Task,
